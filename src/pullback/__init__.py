@@ -1,0 +1,57 @@
+"""Pullback: PyTorch's Autograd, written from scratch in Python over NumPy.
+
+This module is the torch-shaped front door: names, nothing else. ``import pullback as torch``. Functions of the table
+are made, and modules such as ``nn`` are loaded, when they are first asked for.
+"""
+
+# ruff: noqa: F401, F403
+
+from importlib import import_module as _import_module
+from math import e, inf, nan, pi
+from typing import Any as _Any
+
+from . import autograd, conversion, copying, func, random
+from . import dtypes as _dtypes
+from .attributes import Size
+from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .creation import *
+from .devices import *
+from .dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
+from .from_data import *
+from .func import vmap
+from .info import *
+from .naming import missing_attribute as _missing_attribute
+from .printing import get_printoptions, set_printoptions
+from .sampling import *
+from .tape.modes import is_inference_mode_enabled
+from .tape.value import Tensor
+from .tensor import functions as _functions
+
+__version__ = "0.1.0"
+
+newaxis = None
+
+# The dtypes, by all their names: float and float32, int and int32.
+globals().update({_name: _found for _name, _found in vars(_dtypes).items() if isinstance(_found, dtype)})
+
+for _public in (Tensor, Size, Generator, device, dtype):  # as which they are shown and pickled
+    _public.__module__ = __name__
+
+_SUBMODULES = ("backends", "cuda", "fft", "inspect", "linalg", "nn", "optim", "special", "utils")
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _functions:
+        found = globals()[name] = _functions[name]
+        return found
+    if name in _SUBMODULES:
+        try:
+            return _import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    raise _missing_attribute(__name__, name, __dir__())
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_functions.names(), *_SUBMODULES})

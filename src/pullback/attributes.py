@@ -1,0 +1,328 @@
+"""What a tensor says about itself, and its part in the graph: the attributes and methods that are no operations."""
+
+import warnings
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from numpy import ndarray
+
+from . import dtypes
+from .tape import inplace
+from .tape.backward import backward
+from .tape.engine import wait_for
+from .tape.lines import describe
+from .tape.modes import modes
+from .tape.promotion import dtype_of
+from .tape.storage import mark_written, version
+from .tape.value import CARE, GRAD, Tensor, new, wrap
+from .tape.views import settle
+
+
+class Size(tuple):
+    """The shape of a tensor: a tuple that prints as PyTorch's."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for size in self:
+            n *= size
+        return n
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, other: Any) -> "Size":
+        return Size(tuple.__add__(self, tuple(other)))
+
+
+class RemovableHandle:
+    """What registering a hook returns: ``remove()`` takes the hook away. Usable as a context manager."""
+
+    numbers = count()
+
+    def __init__(self, hooks: dict) -> None:
+        self.hooks = weakref.ref(hooks) if isinstance(hooks, OrderedDict) else lambda: hooks
+        self.id = next(self.numbers)
+
+    def remove(self) -> None:
+        hooks = self.hooks()
+        if hooks is not None:
+            hooks.pop(self.id, None)
+
+    def __enter__(self) -> "RemovableHandle":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def add_hook(hooks: OrderedDict, hook: Callable) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
+def current(tensor: Tensor) -> Tensor:
+    """The tensor, with its history up to date."""
+    if tensor._flags & CARE:
+        settle(tensor)
+    return tensor
+
+
+class Attributes:
+    """The members that :func:`bind` copies onto :class:`Tensor`."""
+
+    _data: Any
+    _flags: int
+    _fn: Any
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self._data.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of the elements."""
+        return dtype_of(self._data)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded. Can be set on leaves of a floating or complex dtype."""
+        return bool(current(self)._flags & GRAD)  # type: ignore[arg-type]
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
+        """Set whether operations on this leaf are recorded; returns the tensor.
+
+        Raises:
+            RuntimeError: the tensor is no leaf, or its dtype is neither floating nor complex.
+        """
+        current(self)
+        if not requires_grad:
+            if self._fn is not None:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                    "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            self._flags &= ~GRAD
+            return self
+        if dtype_of(self._data).category < 2:
+            raise RuntimeError(
+                f"only Tensors of floating point dtype can require gradients, but this one is {dtype_of(self._data)}"
+            )
+        if self._inference and not modes.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        self._flags |= GRAD
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return current(self)._fn is None  # type: ignore[arg-type]
+
+    @property
+    def grad_fn(self) -> Any:
+        """The graph node that made this tensor, or None for a leaf."""
+        return current(self)._fn  # type: ignore[arg-type]
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its node this tensor is."""
+        return inplace.output_number(self)  # type: ignore[arg-type]
+
+    @property
+    def grad(self: Any) -> Any:
+        """The gradient that backward passes accumulated, or None."""
+        if self._grad is None and current(self)._fn is not None and not self._retains:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "be populated during autograd.backward(). Call .retain_grad() on it first. It was computed at "
+                f"{self._fn.line()}",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self: Any, value: Any) -> None:
+        check_grad(self, value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self: Any) -> None:
+        self._grad = None
+
+    def backward(
+        self: Any,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add this tensor's gradients to the ``.grad`` of the leaves it was computed from; see
+        :func:`pullback.autograd.backward`."""
+        backward(self, gradient, retain_graph, create_graph, None, inputs)
+
+    def retain_grad(self: Any) -> None:
+        """Keep this non-leaf's gradient in its ``.grad`` in later backward passes."""
+        current(self)
+        if not self._flags & GRAD:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._fn is None or self._retains:
+            return
+        self._retains = True
+        inplace.retain(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether :meth:`retain_grad` was called on this non-leaf."""
+        return self._retains  # type: ignore[attr-defined]
+
+    def register_hook(self: Any, hook: Callable) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is computed; what it returns, if not None, replaces it."""
+        current(self)
+        if not self._flags & GRAD:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._fn is None:
+            if self._hooks is None:
+                self._hooks = OrderedDict()
+            wait_for(self)
+            return add_hook(self._hooks, hook)
+        node = self._fn
+        if node.hooks is None:
+            node.hooks = {}
+        node._special = True
+        return add_hook(node.hooks.setdefault(inplace.output_number(self), OrderedDict()), hook)
+
+    def register_post_accumulate_grad_hook(self: Any, hook: Callable) -> RemovableHandle:
+        """Call ``hook(tensor)`` after a gradient was added to this leaf's ``.grad``."""
+        if self._fn is not None or not self._flags & GRAD:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if self._post_hooks is None:
+            self._post_hooks = OrderedDict()
+        wait_for(self)
+        return add_hook(self._post_hooks, hook)
+
+    def detach(self: Any) -> Tensor:
+        """A tensor with the same memory and no history."""
+        current(self)
+        out = new(Tensor)
+        out._data, out._flags, out._fn = self._data, self._flags & CARE if self._level else 0, None
+        if self._level:
+            out._level = self._level
+        return out
+
+    def detach_(self: Any) -> Any:
+        """Drop this tensor's history in place."""
+        if self._view is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._fn, self._flags, self._nr = None, self._flags & ~GRAD, 0
+        return self
+
+    @property
+    def data(self: Any) -> Tensor:
+        """A detached tensor with the same memory, writes through which are not noticed by the graph."""
+        out = Attributes.detach(self)
+        out._untracked = True
+        if type(out._data) is ndarray:
+            out._data = out._data.view()
+        return out
+
+    @data.setter
+    def data(self: Any, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._data, self._level = value._data, value._level
+
+    def is_inference(self: Any) -> bool:
+        """Whether this tensor was made in inference mode."""
+        return self._inference
+
+    @property
+    def _version(self: Any) -> int:
+        return version(self._data)
+
+    @property
+    def _base(self: Any) -> Any:
+        return None if self._view is None else self._view.base
+
+    def _is_view(self: Any) -> bool:
+        return self._view is not None
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for size in self._data.shape:
+            n *= size
+        return n
+
+    nelement = numel
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    ndimension = dim
+
+    def size(self: Any, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        if dim is None:
+            return Size(self._data.shape)
+        ndim = self._data.ndim
+        if not -max(ndim, 1) <= dim < max(ndim, 1) or not ndim:
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, {max(ndim, 1) - 1}], but got {dim})"
+            )
+        return self._data.shape[dim]
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]
+
+
+def check_grad(tensor: Any, value: Any) -> None:
+    """Raise PyTorch's error where ``value`` cannot be the tensor's ``.grad``."""
+    if value is None:
+        return
+    if not isinstance(value, Tensor):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+    if value is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
+    if tuple(value._data.shape) != tuple(tensor._data.shape):
+        raise RuntimeError(
+            f"assigned grad has data of a different size: expected {list(tensor._data.shape)}, got {list(value._data.shape)}"
+        )
+    if dtype_of(value._data) is not dtype_of(tensor._data):
+        raise RuntimeError(
+            f"assigned grad has data of a different type: expected {dtype_of(tensor._data)}, got {dtype_of(value._data)}"
+        )
+
+
+def bind() -> None:
+    """Copy the members of :class:`Attributes` onto the tensor."""
+    for name, member in vars(Attributes).items():
+        if name not in ("__dict__", "__weakref__", "__doc__", "__module__", "__annotations__"):
+            setattr(Tensor, name, member)
+
+
+bind()
+__all__ = ["Attributes", "RemovableHandle", "Size", "describe", "mark_written", "wrap"]

@@ -1,0 +1,5 @@
+"""From functions to programs."""
+
+from .trace import trace
+
+__all__ = ["trace"]

@@ -1,0 +1,360 @@
+"""From tensors to Python, NumPy and text, and from one dtype to another.
+
+Responsible for the methods that read a tensor's elements out. Invariant: only :func:`concrete` looks for them, so that
+values of transforms, which have none to show, are refused in one place.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, printing
+from .arguments import PYTHON_TYPES, as_dtype
+from .attributes import current
+from .devices import check_device
+from .devices import device as Device
+from .interpreters.batched import Batched
+from .interpreters.dual import Dual
+from .interpreters.traced import Traced
+from .ops.table import TABLE
+from .tape.fast import call
+from .tape.inplace import type_name
+from .tape.promotion import dtype_of
+from .tape.value import Tensor, wrap
+from .tensor import functions
+
+# -- elements ----------------------------------------------------------------------------------------------------------
+
+
+def concrete(tensor: Any, asked: str) -> np.ndarray:
+    """The array that a tensor holds; below tapes and dual numbers, the array of primal values.
+
+    Raises:
+        RuntimeError: the tensor stands for a whole batch, or for a step of a program.
+    """
+    value = tensor
+    while type(value) is not np.ndarray:
+        if isinstance(value, Tensor):
+            value = current(value)._data
+        elif isinstance(value, Dual):
+            value = value.primal
+        elif isinstance(value, Traced):
+            raise RuntimeError(f"trace: {asked} reads a value that is only known when the program runs")
+        else:
+            raise RuntimeError(
+                f"vmap: It looks like you're calling {asked} on a Tensor, or deciding something by its value. Inside vmap "
+                "it stands for a whole batch, so there is no one value; rewrite it with operations such as torch.where"
+            )
+    return value
+
+
+def single(self: Any, asked: str) -> Any:
+    """The only element, as Python's number."""
+    array = concrete(self, asked)
+    if array.size != 1:
+        raise ValueError(f"only one element tensors can be converted to Python scalars, this one has {array.size}")
+    return array.item()
+
+
+def item(self: Any) -> Any:
+    """The only element, as a Python number.
+
+    Raises:
+        RuntimeError: there are more elements, or none.
+    """
+    array = self._data
+    if type(array) is not np.ndarray:
+        array = concrete(self, ".item()")
+    if array.size != 1:
+        raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+    return array.item()
+
+
+def tolist(self: Any) -> Any:
+    """The elements in nested lists; of a tensor without dimensions, the number."""
+    return concrete(self, ".tolist()").tolist()
+
+
+def to_bool(self: Any) -> bool:
+    array = self._data
+    if type(array) is not np.ndarray:
+        array = concrete(self, "bool()")
+    if array.size != 1:
+        amount = "more than one value" if array.size else "no values"
+        raise RuntimeError(
+            f"Boolean value of Tensor with {amount} is ambiguous: its shape is {list(array.shape)}. Use .any() or .all()"
+        )
+    return bool(array)
+
+
+def to_float(self: Any) -> float:
+    return float(real_number(self, "float()", "double"))
+
+
+def to_int(self: Any) -> int:
+    value = single(self, "int()")
+    return int(real(value, "int64_t"))
+
+
+def to_complex(self: Any) -> complex:
+    warn_of_history(self)
+    return complex(single(self, "complex()"))
+
+
+def real_number(self: Any, asked: str, target: str) -> Any:
+    warn_of_history(self)
+    return real(single(self, asked), target)
+
+
+def real(value: Any, target: str) -> Any:
+    if not isinstance(value, complex):
+        return value
+    if value.imag:
+        raise RuntimeError(f"value cannot be converted to type {target} without overflow: {value} is not real")
+    return value.real
+
+
+def warn_of_history(self: Any) -> None:
+    if self.requires_grad:
+        warnings.warn(
+            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+            "Consider using tensor.detach() first.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def to_index(self: Any) -> int:
+    array = concrete(self, "an index")
+    if array.size != 1 or array.dtype.kind not in "biu":
+        raise TypeError(
+            "only integer tensors of a single element can be converted to an index, this one has "
+            f"{array.size} of {dtype_of(array)}"
+        )
+    return int(array.item())
+
+
+def iterate(self: Any) -> Iterator:
+    if not self.ndim:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(functions["unbind"](self, 0))
+
+
+def contains(self: Any, element: Any) -> bool:
+    if not isinstance(element, (Tensor, bool, int, float, complex)):
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    return bool(concrete(functions["eq"](self, element), "in").any())
+
+
+def backwards(self: Any) -> Any:
+    return functions["flip"](self, (0,)) if self.ndim else self
+
+
+# -- NumPy -------------------------------------------------------------------------------------------------------------
+
+
+def to_numpy(self: Any, *, force: bool = False) -> np.ndarray:
+    """An array that shares the tensor's memory.
+
+    Raises:
+        RuntimeError: the tensor requires grad, and it is not asked for by ``force``.
+    """
+    if not force:
+        check_no_history(self)
+    return concrete(self, ".numpy()").view()
+
+
+def check_no_history(tensor: Any) -> None:
+    while isinstance(tensor, Tensor):
+        if tensor.requires_grad:  # type: ignore[attr-defined]
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        tensor = tensor._data
+
+
+def as_array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    array = to_numpy(self)
+    if dtype is None and not copy:
+        return array
+    return np.array(array, dtype=dtype, copy=copy)
+
+
+# NumPy's functions that have an operation: an array beside a tensor becomes a tensor, and history goes on.
+OPERATIONS = {
+    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "power": "pow",
+    "matmul": "matmul", "floor_divide": "floor_divide", "remainder": "remainder", "less": "lt", "less_equal": "le",
+    "greater": "gt", "greater_equal": "ge", "equal": "eq", "not_equal": "ne", "bitwise_and": "bitwise_and",
+    "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor",
+}  # fmt: skip
+
+
+def apply_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """NumPy's ufunc on tensors: our operation of that name where there is one, else NumPy on what they hold."""
+    name = OPERATIONS.get(ufunc.__name__)
+    if method == "__call__" and not kwargs and name in functions:
+        return functions[name](*[operand(value) for value in inputs])
+    arrays = [to_numpy(value) if isinstance(value, Tensor) else value for value in inputs]
+    outs = kwargs.get("out", ())
+    if outs:
+        kwargs["out"] = tuple(to_numpy(out) if isinstance(out, Tensor) else out for out in outs)
+    result = getattr(ufunc, method)(*arrays, **kwargs)
+    if outs:
+        return outs[0] if len(outs) == 1 else outs
+    return tuple(wrap(each) for each in result) if isinstance(result, tuple) else wrap(result)
+
+
+def operand(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        dtypes.from_numpy(value.dtype)
+        return wrap(np.ascontiguousarray(value).reshape(value.shape))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+# -- text --------------------------------------------------------------------------------------------------------------
+
+
+def show(self: Any) -> str:
+    if type(current(self)._data) is not np.ndarray:
+        return show_value(self)
+    node = self._fn
+    return printing.format_tensor(
+        self._data,
+        dtype_of(self._data),
+        requires_grad=self.requires_grad,
+        grad_fn_name=None if node is None else node.name(),
+        prefix=getattr(type(self), "_prefix", type(self).__name__ + "("),
+    )
+
+
+def show_value(value: Any) -> str:
+    """A value of a transform: what it is, and what it holds."""
+    if isinstance(value, np.ndarray):
+        return show(wrap(value))
+    if isinstance(value, Tensor):
+        if type(value._data) is np.ndarray:
+            return show(value)
+        held = show_value(value._data)
+        return held if not isinstance(value._data, Tensor) else nested(f"GradTrackingTensor(lvl={value._level}", held)
+    if isinstance(value, Batched):
+        return nested(f"BatchedTensor(lvl={value.level}, bdim=0", show_value(value.value))
+    if isinstance(value, Dual):
+        return nested(f"DualTensor(lvl={value.level}, tangent={show_value(value.tangent)}", show_value(value.primal))
+    if isinstance(value, Traced):
+        return nested(f"TracedTensor({value.var.name}", show_value(value.value))
+    return repr(value)
+
+
+def nested(opening: str, held: str) -> str:
+    return f"{opening}, value=\n    " + held.replace("\n", "\n    ") + "\n)"
+
+
+def formatted(self: Any, spec: str) -> str:
+    if not self.ndim:
+        try:
+            return format(item(self), spec)
+        except RuntimeError:  # it stands for a batch, or for a step of a program, which has a text but no number
+            if spec:
+                raise
+    return object.__format__(self, spec)
+
+
+# -- dtypes ------------------------------------------------------------------------------------------------------------
+
+
+def to(
+    self: Any,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Any:
+    """The tensor in another dtype: ``to(dtype)``, ``to(device, dtype)`` or ``to(other)``; itself where nothing changes.
+
+    Gradients go through. ``copy=True`` asks for new memory in any case; the only device is the CPU.
+    """
+    rest: tuple = ()
+    if args:
+        dtype, device, rest = first_of(args, dtype, device)
+    check_device(device)
+    copy = copy or bool(rest[1:] and rest[1])
+    return converted(self, self.dtype if dtype is None else as_dtype("to", dtype), copy)
+
+
+def first_of(args: tuple, dtype: Any, device: Any) -> tuple:
+    """What the positional arguments of :func:`to` mean: (dtype, device, the rest)."""
+    first = args[0]
+    if isinstance(first, Tensor):
+        return dtype_of(first._data), device, args[1:]
+    if isinstance(first, dtypes.dtype) or first in PYTHON_TYPES:
+        return first, device, args[1:]
+    if first is None or isinstance(first, (str, int, Device)):
+        return (args[1] if len(args) > 1 else dtype), first, args[2:]
+    raise TypeError(
+        f"to() received an invalid combination of arguments - got ({type(first).__name__}), but expected a torch.dtype, "
+        "a torch.device or a Tensor"
+    )
+
+
+def converted(tensor: Any, dtype: dtypes.dtype, copy: bool = False) -> Any:
+    held = tensor.dtype
+    if dtype is held:
+        return functions["clone"](tensor) if copy else tensor
+    if held.is_complex and not dtype.is_complex and dtype is not dtypes.bool:
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=3)
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit becomes inf, or some integer, as in PyTorch
+        return call(TABLE["cast"], (tensor, dtype))
+
+
+def type_(self: Any, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The type's name, as ``"torch.FloatTensor"``; or the tensor in a dtype, given as such or by that name."""
+    if dtype is None:
+        return f"torch.{type_name(self.dtype)}Tensor"
+    if not isinstance(dtype, (dtypes.dtype, type)):
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "name", "")
+        known = {f"torch.{type_name(each)}Tensor": each for each in dtypes.ALL}
+        if name not in known:
+            raise ValueError(f"invalid type: {dtype!r}; expected a torch.dtype, or a name such as 'torch.FloatTensor'")
+        dtype = known[name]
+    return converted(self, as_dtype("type", dtype))
+
+
+def type_as(self: Any, other: Tensor) -> Any:
+    """The tensor in the dtype of another."""
+    return converted(self, dtype_of(other._data))
+
+
+def converter(name: str, dtype: dtypes.dtype) -> Callable:
+    def convert(self: Any, memory_format: Any = None) -> Any:
+        return converted(self, dtype)
+
+    convert.__name__, convert.__doc__ = name, f"The tensor in {dtype.name}; itself if that is its dtype."
+    return convert
+
+
+def cpu(self: Any, memory_format: Any = None) -> Any:
+    """The tensor itself, since it is on the CPU."""
+    return self
+
+
+def cuda(self: Any, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
+    """Not available."""
+    check_device("cuda" if device is None else device)
+    return self
+
+
+CONVERTERS = ("float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cfloat", "cdouble")
+MEMBERS = {
+    **{name: converter(name, getattr(dtypes, name)) for name in CONVERTERS},
+    "char": converter("char", dtypes.int8), "byte": converter("byte", dtypes.uint8),
+    "to": to, "type": type_, "type_as": type_as, "cpu": cpu, "cuda": cuda,
+    "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
+    "__complex__": to_complex, "__index__": to_index, "__iter__": iterate, "__contains__": contains,
+    "__reversed__": backwards, "__repr__": show, "__str__": show, "__format__": formatted,
+    "numpy": to_numpy, "__array__": as_array, "__array_ufunc__": apply_ufunc, "__array_priority__": 1000,
+    "_prefix": "tensor(",
+}  # fmt: skip
+for name, member in MEMBERS.items():
+    setattr(Tensor, name, member)

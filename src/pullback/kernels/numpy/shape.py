@@ -1,0 +1,104 @@
+"""NumPy kernels of the operations that give the same elements another shape: views wherever the memory allows it.
+
+What they are given may be a NumPy scalar, for zero-dim; what they return shares memory with it otherwise.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from .registry import KERNELS, kernel
+
+WIDE = {"float16": np.float32, "bfloat16": np.float32}  # what sums of half precision are taken in
+
+
+def reshape(input, shape):
+    return input.reshape(shape)
+
+
+KERNELS.update(reshape=reshape, view=reshape)
+
+
+def restrided(input, shape, strides, offset=0):
+    """The input's memory seen with any shape and strides (in bytes), from ``offset`` bytes after its first element.
+
+    Unlike NumPy's ``as_strided`` and ``broadcast_to`` the result is writeable, has the owner of the memory for its base,
+    by which the tape knows a view, and takes 0.3 µs, not 2.5, where the input is contiguous.
+    """
+    if input.flags.c_contiguous:
+        return np.ndarray(shape, input.dtype, input, offset, strides)
+    whole = input
+    while type(whole.base) is np.ndarray:
+        whole = whole.base
+    flat = whole.ravel(order="K")
+    if flat.base is None:  # a foreign array with gaps, which had to be copied
+        return as_strided(input, shape, strides)
+    offset += input.ctypes.data - whole.ctypes.data
+    return np.ndarray(shape, input.dtype, flat, offset, strides)
+
+
+@kernel
+def squeeze(input, dim=None):
+    chosen = range(input.ndim) if dim is None else dim if isinstance(dim, tuple) else (dim,)
+    return input.reshape([n for d, n in enumerate(input.shape) if n != 1 or d not in chosen])
+
+
+KERNELS.update(squeeze_dim=squeeze, squeeze_dims=squeeze)
+
+
+@kernel
+def unsqueeze(input, dim):
+    shape = input.shape
+    if dim < 0:
+        dim += len(shape) + 1
+    return input.reshape(shape[:dim] + (1,) + shape[dim:])
+
+
+@kernel
+def transpose(input, dim0, dim1):
+    return input.swapaxes(dim0, dim1) if input.ndim else input.reshape(())
+
+
+@kernel
+def permute(input, dims):
+    return input.transpose(dims)
+
+
+@kernel
+def t(input):
+    return input.T
+
+
+@kernel
+def conj_transpose(input):
+    return np.conjugate(input.swapaxes(-2, -1))
+
+
+@kernel
+def expand(input, size):
+    input = np.asarray(input)
+    shape, strides = input.shape, input.strides
+    lead = len(size) - len(shape)
+    strides = (*[0] * lead, *[s if had == n else 0 for s, had, n in zip(strides, shape, size[lead:], strict=True)])
+    return restrided(input, size, strides)
+
+
+@kernel
+def sum_to_size(input, size):
+    lead = input.ndim - len(size)
+    dims = (*range(lead), *[d + lead for d, n in enumerate(size) if n == 1])
+    wide = WIDE.get(input.dtype.name)
+    total = np.add.reduce(input, axis=dims, dtype=wide, keepdims=True)
+    return (total if wide is None else total.astype(input.dtype)).reshape(size)
+
+
+KERNELS.update(sum_to_size_smaller=sum_to_size, sum_to_size_scalar=sum_to_size)
+
+
+@kernel
+def clone(input, memory_format=None):
+    return np.array(input, order="K")
+
+
+@kernel
+def contiguous(input):
+    return np.array(input, order="C")

@@ -1,0 +1,105 @@
+"""Kernels of special functions. Most are SciPy's, which is imported when the first of them is called."""
+
+from functools import cache
+from math import factorial, log, pi
+
+import numpy as np
+
+from .kinds import defined_for, dtype_of
+
+
+@cache
+def scipy_function(name):
+    from scipy import special
+
+    return getattr(special, name)
+
+
+@defined_for("f")
+def erf(input):
+    return scipy_function("erf")(input)
+
+
+@defined_for("f")
+def erfc(input):
+    return scipy_function("erfc")(input)
+
+
+@defined_for("f")
+def erfinv(input):
+    return scipy_function("erfinv")(input)
+
+
+@defined_for("f")
+def lgamma(input):
+    return scipy_function("gammaln")(input)
+
+
+@defined_for("f")
+def digamma(input):
+    return scipy_function("psi")(input)
+
+
+@defined_for("f")
+def polygamma(n, input):
+    if n == 0:
+        return digamma(input)
+    x = np.asarray(input, np.float64)
+    if n == 1:
+        result = trigamma(x)
+    else:
+        result = (-1) ** (n + 1) * factorial(n) * scipy_function("zeta")(n + 1, x)
+    return result.astype(input.dtype)
+
+
+def trigamma(x):
+    """The derivative of digamma; for x below 1/2 by reflection, ``ψ'(x) + ψ'(1 - x) = π² / sin²(π x)``."""
+    is_reflected = x < 0.5
+    zeta = scipy_function("zeta")(2, np.where(is_reflected, 1 - x, x))
+    return np.where(is_reflected, np.square(pi / np.sin(pi * x)) - zeta, zeta)
+
+
+@defined_for("f")
+def xlogy(input, other):
+    return scipy_function("xlogy")(input, other)
+
+
+@defined_for("fc")
+def logaddexp(input, other):
+    high, low = ordered(input, other)
+    return high + np.log1p(np.exp(gap(low, high)))
+
+
+@defined_for("f")
+def logaddexp2(input, other):
+    high, low = ordered(input, other)
+    return high + np.log1p(np.exp2(gap(low, high))) * (1 / log(2))
+
+
+def ordered(input, other):
+    """The larger of two operands, and the smaller; of complex numbers by their real parts."""
+    if dtype_of((input, other)).kind != "c":
+        return np.maximum(input, other), np.minimum(input, other)
+    is_first = np.real(input) >= np.real(other)
+    return np.where(is_first, input, other), np.where(is_first, other, input)
+
+
+def gap(low, high):
+    """``low - high``, and zero for equal infinities."""
+    difference = low - high
+    equal = low == high
+    return np.where(equal, 0, difference) if np.any(equal) else difference
+
+
+@defined_for("f")
+def logit(input, eps=None):
+    if eps is not None:
+        input = input.clip(eps, 1 - eps)
+    return np.log(input / (1 - input))
+
+
+@defined_for("fc")
+def sinc(input):
+    angle = input * pi
+    safe = np.where(angle == 0, 1, angle)
+    return np.where(angle == 0, 1, np.sin(safe) / safe).astype(input.dtype)

@@ -1,0 +1,194 @@
+"""Initial values of parameters: each function fills a tensor in place, unrecorded, and returns it.
+
+The numbers are PyTorch's, for the same seed.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import random
+from ..tape.modes import no_grad
+from ..tape.storage import mark_written
+from ..tape.value import Tensor
+
+# -- plain fills -------------------------------------------------------------------------------------------------------
+
+
+def fill(tensor: Any, values: Any, name: str) -> Any:
+    """Write values into a tensor's memory, which its graph then knows to have changed."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{name}: expected a Tensor, got {type(tensor).__name__}")
+    tensor._data[...] = values
+    mark_written(tensor._data, name)
+    return tensor
+
+
+def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Any:
+    """Fill with numbers spread evenly over [a, b)."""
+    return fill(tensor, random.uniform(tensor._data.shape, tensor._data.dtype, a, b, generator), "uniform_")
+
+
+def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Any:
+    """Fill with numbers from the normal distribution."""
+    return fill(tensor, random.normal(tensor._data.shape, tensor._data.dtype, mean, std, generator), "normal_")
+
+
+def trunc_normal_(
+    tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
+) -> Any:
+    """Fill with numbers from the normal distribution cut to [a, b], by inverting its distribution function."""
+    from scipy.special import erfinv
+
+    data = tensor._data
+    if mean < a - 2 * std or mean > b + 2 * std:
+        import warnings
+
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            stacklevel=2,
+        )
+    low, high = (0.5 * (1.0 + math.erf((bound - mean) / std / math.sqrt(2.0))) for bound in (a, b))
+    numbers = erfinv(random.uniform(data.shape, data.dtype, 2 * low - 1, 2 * high - 1, generator))
+    numbers = numbers * data.dtype.type(std * math.sqrt(2.0)) + data.dtype.type(mean)
+    return fill(tensor, np.clip(numbers, a, b), "trunc_normal_")
+
+
+def constant_(tensor: Any, val: float) -> Any:
+    """Fill with one value."""
+    return fill(tensor, val, "constant_")
+
+
+def ones_(tensor: Any) -> Any:
+    """Fill with ones."""
+    return fill(tensor, 1, "ones_")
+
+
+def zeros_(tensor: Any) -> Any:
+    """Fill with zeros."""
+    return fill(tensor, 0, "zeros_")
+
+
+def eye_(tensor: Any) -> Any:
+    """Fill a matrix with the identity."""
+    if tensor._data.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    return fill(tensor, np.eye(*tensor._data.shape), "eye_")
+
+
+def dirac_(tensor: Any, groups: int = 1) -> Any:
+    """Fill the weight of a convolution so that it passes as many channels on unchanged as it can."""
+    shape = tensor._data.shape
+    if len(shape) not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    values, block, centre = np.zeros(shape), shape[0] // groups, tuple(size // 2 for size in shape[2:])
+    for group in range(groups):
+        for channel in range(min(block, shape[1])):
+            values[(group * block + channel, channel, *centre)] = 1
+    return fill(tensor, values, "dirac_")
+
+
+# -- scaled by the number of connections -------------------------------------------------------------------------------
+
+GAINS = {"tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 3.0 / 4}
+UNIT_GAINS = ("linear", "sigmoid", *(f"conv{t}{n}d" for t in ("", "_transpose") for n in (1, 2, 3)))
+
+
+def calculate_gain(nonlinearity: str, param: Any = None) -> float:
+    """The factor by which weights before a nonlinearity are scaled; ``param`` is leaky_relu's negative slope."""
+    if nonlinearity in UNIT_GAINS:
+        return 1.0
+    if nonlinearity in GAINS:
+        return GAINS[nonlinearity]
+    if nonlinearity != "leaky_relu":
+        raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+    if param is None:
+        param = 0.01
+    if isinstance(param, bool) or not isinstance(param, (int, float)):
+        raise ValueError(f"negative_slope {param} not a valid number")
+    return math.sqrt(2.0 / (1 + param**2))
+
+
+def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
+    shape = tensor._data.shape
+    if len(shape) < 2:
+        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+    receptive = math.prod(shape[2:])
+    return shape[1] * receptive, shape[0] * receptive
+
+
+def _calculate_correct_fan(tensor: Any, mode: str) -> int:
+    modes = ("fan_in", "fan_out")
+    if mode.lower() not in modes:
+        raise ValueError(f"Mode {mode} not supported, please use one of {list(modes)}")
+    return _calculate_fan_in_and_fan_out(tensor)[modes.index(mode.lower())]
+
+
+def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any:
+    """Fill with uniform numbers of variance ``2 gain² / (fan_in + fan_out)`` (Glorot and Bengio, 2010)."""
+    bound = math.sqrt(3.0) * gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Any:
+    """Fill with normal numbers of variance ``2 gain² / (fan_in + fan_out)`` (Glorot and Bengio, 2010)."""
+    std = gain * math.sqrt(2.0 / float(sum(_calculate_fan_in_and_fan_out(tensor))))
+    return normal_(tensor, 0.0, std, generator)
+
+
+def kaiming_uniform_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Any:
+    """Fill with uniform numbers of variance ``gain² / fan`` (He et al., 2015)."""
+    if not all(tensor._data.shape):
+        return _nothing_to_fill(tensor)
+    std = calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
+    bound = math.sqrt(3.0) * std
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Any:
+    """Fill with normal numbers of variance ``gain² / fan`` (He et al., 2015)."""
+    if not all(tensor._data.shape):
+        return _nothing_to_fill(tensor)
+    std = calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
+    return normal_(tensor, 0.0, std, generator)
+
+
+def _nothing_to_fill(tensor: Any) -> Any:
+    import warnings
+
+    warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+    return tensor
+
+
+def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
+    """Fill with a (semi-)orthogonal matrix: the Q of a normal one's QR (Saxe et al., 2013)."""
+    data = tensor._data
+    if data.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if not data.size:
+        return tensor
+    rows, columns = data.shape[0], data.size // data.shape[0]
+    drawn = random.normal((rows, columns), data.dtype, 0.0, 1.0, generator)
+    q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
+    q = q * np.sign(np.diag(r))
+    return fill(tensor, (gain * (q.T if rows < columns else q)).reshape(data.shape), "orthogonal_")
+
+
+def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
+    """Fill a matrix with normal numbers, and the share ``sparsity`` of each column with zeros (Martens, 2010)."""
+    data = tensor._data
+    if data.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = data.shape
+    with no_grad():
+        normal_(tensor, 0, std, generator)
+        for column in range(columns):
+            data[random.randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return tensor

@@ -1,0 +1,539 @@
+"""Module: what owns parameters, buffers and other modules, and can be called.
+
+Responsible for registration by assignment, walking the tree of modules, hooks around ``forward``, and printing; how a
+module's state is written down and read back is in ``state.py``. Invariant: a name is held by at most one of
+``_parameters``, ``_buffers``, ``_modules`` and the instance's ``__dict__``.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ...attributes import RemovableHandle, add_hook
+from ...tape.modes import no_grad
+from ...tape.value import Tensor
+from ..parameter import Buffer, Parameter
+from .state import State
+
+REGISTERS = ("_parameters", "_buffers", "_modules")
+
+
+class Module(State):
+    """The base of all neural network modules. Subclasses assign their parts in ``__init__`` and define ``forward``.
+
+    >>> import pullback as torch
+    >>> from pullback import nn
+    >>> class Scale(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = nn.Parameter(torch.tensor(3.0))
+    ...
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> Scale()(torch.tensor(2.0))
+    tensor(6., grad_fn=<MulBackward0>)
+    """
+
+    training: bool
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Any]
+    _non_persistent_buffers_set: set[str]
+    _forward_hooks: OrderedDict
+    _forward_pre_hooks: OrderedDict
+    forward: Callable
+
+    def __init__(self) -> None:
+        self.__dict__.update(
+            training=True,
+            _parameters={},
+            _buffers={},
+            _modules={},
+            _non_persistent_buffers_set=set(),
+            _forward_hooks=OrderedDict(),
+            _forward_pre_hooks=OrderedDict(),
+        )
+
+    # -- calling -------------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward_pre_hooks or self._forward_hooks:
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
+        uncalled = dict(self._forward_hooks)
+        try:
+            for pre_hook in list(self._forward_pre_hooks.values()):
+                args, kwargs = pre_hook(self, args, kwargs)
+            output = self.forward(*args, **kwargs)
+            for key in list(self._forward_hooks):
+                output = uncalled.pop(key)(self, args, kwargs, output)
+            return output
+        except Exception:
+            for hook in uncalled.values():
+                if hook.always_call:
+                    self._call_anyway(hook, args, kwargs)
+            raise
+
+    def _call_anyway(self, hook: "ForwardHook", args: tuple, kwargs: dict) -> None:
+        """Call a hook although the module's call failed; that failure is what the caller shall see."""
+        import warnings
+
+        try:
+            hook(self, args, kwargs, None)
+        except Exception as error:
+            warnings.warn(
+                "module forward hook with ``always_call=True`` raised an exception that was silenced as another error "
+                f"was raised in forward: {error}",
+                stacklevel=3,
+            )
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, if not None, replaces the arguments.
+
+        Args:
+            prepend: run it before the hooks that are there, not after.
+            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or ``(args, kwargs)``.
+        """
+        return _register(self._forward_pre_hooks, ForwardPreHook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, if not None, replaces the output.
+
+        Args:
+            prepend: run it before the hooks that are there, not after.
+            with_kwargs: call ``hook(module, args, kwargs, output)``.
+            always_call: run it also where ``forward`` or another hook raised, with None for the output.
+        """
+        return _register(self._forward_hooks, ForwardHook(hook, with_kwargs, always_call), prepend)
+
+    # -- registration --------------------------------------------------------------------------------------------------
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter, or None to keep the name free for one.
+
+        Raises:
+            KeyError: the name is empty, has a dot, or is an attribute already.
+            TypeError: ``param`` is no Parameter.
+        """
+        self._check_name("parameter", name, self._parameters, "_parameters")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{type_name(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+            )
+        if param is not None and param._fn is not None:
+            raise ValueError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
+                f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a buffer: state that is not learnt. One that is not ``persistent`` stays out of the ``state_dict``.
+
+        Raises:
+            KeyError: the name is empty, has a dot, or is an attribute already.
+            TypeError: ``tensor`` is neither a Tensor nor None.
+        """
+        self._check_name("buffer", name, self._buffers, "_buffers")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
+        self._buffers[name] = tensor
+        change = self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add
+        change(name)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Add a child module under ``name``.
+
+        Raises:
+            KeyError: the name is empty, has a dot, or is an attribute already.
+            TypeError: ``module`` is no Module.
+        """
+        if not isinstance(module, Module) and module is not None:
+            raise TypeError(f"{type_name(module)} is not a Module subclass")
+        self._check_name("module", name, self._modules, "_modules")
+        self._modules[name] = module
+
+    register_module = add_module
+
+    def _check_name(self, kind: str, name: str, register: dict, attribute: str) -> None:
+        if attribute not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {type_name(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in register:
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def __getattr__(self, name: str) -> Any:
+        own = self.__dict__
+        for register in REGISTERS:
+            if register in own and name in own[register]:
+                return own[register][name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = self.__dict__
+        if isinstance(value, Parameter):
+            self._check_initialised("parameters", "_parameters")
+            self._forget(name, but="_parameters")
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._check_initialised("module", "_modules")
+            self._forget(name, but="_modules")
+            self._modules[name] = value
+        elif (
+            isinstance(value, Buffer) and name not in own.get("_parameters", ()) and name not in own.get("_modules", ())
+        ):
+            self._check_initialised("buffer", "_buffers")
+            self._forget(name, but="_buffers")
+            self.register_buffer(name, value, value.persistent)
+        elif not self._set_registered(name, value):
+            object.__setattr__(self, name, value)
+
+    def _check_initialised(self, kind: str, register: str) -> None:
+        if register not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+
+    def _set_registered(self, name: str, value: Any) -> bool:
+        """Assign to a name that a register holds already; False where none does."""
+        own = self.__dict__
+        if name in own.get("_parameters", ()):
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{type_name(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+                )
+            self._parameters[name] = None
+        elif name in own.get("_modules", ()):
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign '{type_name(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
+            self._modules[name] = None
+        elif name in own.get("_buffers", ()):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(
+                    f"cannot assign '{type_name(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                )
+            self._buffers[name] = value
+        else:
+            return False
+        return True
+
+    def _forget(self, name: str, but: str) -> None:
+        """Take a name out of everything that may hold it, except one register."""
+        self.__dict__.pop(name, None)
+        for register in REGISTERS:
+            if register != but:
+                self.__dict__[register].pop(name, None)
+        self._non_persistent_buffers_set.discard(name)
+
+    def __delattr__(self, name: str) -> None:
+        for register in REGISTERS:
+            if name in self.__dict__.get(register, ()):
+                del self.__dict__[register][name]
+                self._non_persistent_buffers_set.discard(name)
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(name for name in names if not name[0].isdigit())
+
+    # -- walking the tree ----------------------------------------------------------------------------------------------
+
+    def named_modules(
+        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, "Module"]]:
+        """This module and all below it, with their paths; each once, unless ``remove_duplicate`` is false."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        if remove_duplicate:
+            memo.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(memo, joined(prefix, name), remove_duplicate)
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator["Module"]:
+        """This module and all below it."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
+            yield module
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules directly below this one, with their names; each once."""
+        seen: set = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator["Module"]:
+        """The modules directly below this one."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """The parameters of this module and (``recurse``) of all below it, with their paths."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters of this module and (``recurse``) of all below it; each once."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """The buffers of this module and (``recurse``) of all below it, with their paths."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers of this module and (``recurse``) of all below it; each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def _named_members(self, register: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple]:
+        seen: set = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, member in getattr(module, register).items():
+                if member is None or member in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(member)
+                yield joined(path, name), member
+
+    def get_submodule(self, target: str) -> "Module":
+        """The module at a dotted path; the empty path is this module.
+
+        Raises:
+            AttributeError: there is nothing at the path, or something that is no Module.
+        """
+        module: Any = self
+        for name in target.split(".") if target else ():
+            if not hasattr(module, name):
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path. Raises AttributeError where there is none."""
+        return self._get_member(target, lambda found, owner, name: isinstance(found, Parameter), "an nn.Parameter")
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path. Raises AttributeError where there is none."""
+        return self._get_member(target, lambda found, owner, name: name in owner._buffers, "a buffer")
+
+    def _get_member(self, target: str, is_kind: Callable, kind: str) -> Any:
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if not hasattr(owner, name):
+            raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
+        found = getattr(owner, name)
+        if not is_kind(found, owner, name):
+            raise AttributeError(f"`{name}` is not {kind}")
+        return found
+
+    # -- changing everything below -------------------------------------------------------------------------------------
+
+    def apply(self, fn: Callable) -> "Module":
+        """Call ``fn(module)`` on every module below this one, and then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> "Module":
+        """Set training mode here and below: dropout drops, batch norm uses the batch's statistics."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        self.training = mode
+        for module in self.children():
+            module.train(mode)
+        return self
+
+    def eval(self) -> "Module":
+        """Set evaluation mode: ``train(False)``."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Module":
+        """Set ``requires_grad`` of every parameter."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)  # type: ignore[attr-defined]
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop every parameter's gradient, or (``set_to_none=False``) fill it with zeros."""
+        for parameter in self.parameters():
+            clear_grad(parameter, set_to_none)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> "Module":
+        """Replace the data of all parameters (and of their gradients) and all buffers by ``fn`` of it."""
+        if recurse:
+            for module in self.children():
+                module._apply(fn)
+        with no_grad():
+            for parameter in self._parameters.values():
+                if parameter is not None:
+                    grad, parameter.grad = parameter.grad, None
+                    parameter.data = fn(parameter.data)
+                    parameter.grad = None if grad is None else fn(grad)
+            for name, buffer in self._buffers.items():
+                if buffer is not None:
+                    self._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> "Module":
+        """Convert floating parameters and buffers: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(tensor)``.
+
+        Raises:
+            TypeError: the dtype is neither floating nor complex.
+        """
+        device, dtype = _conversion(*args, **kwargs)
+        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
+        return self._apply(lambda t: t.to(device=device, dtype=dtype if is_continuous(t) else None))
+
+    def type(self, dst_type: Any) -> "Module":
+        """Convert all parameters and buffers to a dtype, integers too."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def float(self) -> "Module":
+        """Convert floating parameters and buffers to float32."""
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
+
+    def double(self) -> "Module":
+        """Convert floating parameters and buffers to float64."""
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
+
+    def half(self) -> "Module":
+        """Convert floating parameters and buffers to float16."""
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
+
+    def bfloat16(self) -> "Module":
+        """Convert floating parameters and buffers to bfloat16."""
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
+
+    def cpu(self) -> "Module":
+        """Move parameters and buffers to the CPU."""
+        return self._apply(lambda t: t.cpu())
+
+    # -- printing ------------------------------------------------------------------------------------------------------
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of this module's ``repr``; for subclasses to define."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [f"({name}): " + indented(repr(module)) for name, module in self._modules.items()]
+        if len(lines) == 1 and not children:
+            return f"{self._get_name()}({lines[0]})"
+        if not lines and not children:
+            return f"{self._get_name()}()"
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+class ForwardPreHook:
+    """A hook before ``forward``, called in one way whatever it was registered with."""
+
+    __slots__ = ("hook", "with_kwargs")
+
+    def __init__(self, hook: Callable, with_kwargs: bool) -> None:
+        self.hook, self.with_kwargs = hook, with_kwargs
+
+    def __call__(self, module: Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        if not self.with_kwargs:
+            result = self.hook(module, args)
+            return (args if result is None else result if isinstance(result, tuple) else (result,)), kwargs
+        result = self.hook(module, args, kwargs)
+        if result is None:
+            return args, kwargs
+        if isinstance(result, tuple) and len(result) == 2:
+            return result
+        raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}.")
+
+
+class ForwardHook:
+    """A hook after ``forward``, called in one way whatever it was registered with."""
+
+    __slots__ = ("always_call", "hook", "with_kwargs")
+
+    def __init__(self, hook: Callable, with_kwargs: bool, always_call: bool) -> None:
+        self.hook, self.with_kwargs, self.always_call = hook, with_kwargs, always_call
+
+    def __call__(self, module: Module, args: tuple, kwargs: dict, output: Any) -> Any:
+        result = self.hook(module, args, kwargs, output) if self.with_kwargs else self.hook(module, args, output)
+        return output if result is None else result
+
+
+def _register(hooks: OrderedDict, hook: Any, prepend: bool) -> RemovableHandle:
+    handle = add_hook(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _conversion(device: Any = None, dtype: Any = None, non_blocking: bool = False, *, tensor: Any = None) -> tuple:
+    """The device and dtype that the arguments of ``to`` mean, either of which may come first."""
+    from ...dtypes import dtype as dtype_type
+
+    if isinstance(device, Tensor):
+        return None, device.dtype  # type: ignore[attr-defined]
+    if isinstance(device, dtype_type):
+        return None, device
+    return (None, tensor.dtype) if tensor is not None else (device, dtype)
+
+
+def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
+    """Drop a gradient, or (``set_to_none=False``) detach it and fill it with zeros."""
+    if set_to_none or parameter._grad is None:
+        parameter._grad = None
+        return
+    if parameter._grad._fn is not None:
+        parameter._grad.detach_()
+    else:
+        parameter._grad.requires_grad_(False)
+    parameter._grad.zero_()
+
+
+def is_continuous(tensor: Any) -> bool:
+    return tensor.dtype.is_floating_point or tensor.dtype.is_complex
+
+
+def type_name(value: Any) -> str:
+    """A value's type as PyTorch's messages name it: ``torch.FloatTensor``, ``list``, ``numpy.ndarray``."""
+    kind = type(value)
+    if isinstance(value, Tensor):
+        return value.type() if kind is Tensor else f"torch.nn.parameter.{kind.__name__}"  # type: ignore[attr-defined]
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def indented(text: str) -> str:
+    return text.replace("\n", "\n  ")

@@ -1,0 +1,89 @@
+"""LayerNorm and GroupNorm: normalisation within one sample."""
+
+from typing import Any
+
+from ...creation import ones, zeros
+from .. import functional as F
+from .. import init
+from ..parameter import Parameter
+from .module import Module
+
+
+class LayerNorm(Module):
+    """Shift and scale the last dimensions to mean 0 and variance 1, then by a learnt weight and bias.
+
+    Args:
+        normalized_shape: the sizes of the last dimensions; one number for one dimension.
+        eps: added to the variance.
+        elementwise_affine: whether there are a weight and (``bias``) a bias.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        add_weight_and_bias(self, self.normalized_shape, elementwise_affine, bias, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0."""
+        reset_weight_and_bias(self)
+
+    def forward(self, input: Any) -> Any:
+        """A tensor of the input's shape, (…, *normalized_shape)."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class GroupNorm(Module):
+    """Normalise each of ``num_groups`` groups of the channels of a sample, then scale and shift each channel."""
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups:
+            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        add_weight_and_bias(self, (num_channels,), affine, True, device, dtype)
+
+    def reset_parameters(self) -> None:
+        """Set the weight to 1 and the bias to 0."""
+        reset_weight_and_bias(self)
+
+    def forward(self, input: Any) -> Any:
+        """A tensor of the input's shape, (N, C, …)."""
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+def add_weight_and_bias(module: Module, shape: tuple, affine: bool, bias: bool, device: Any, dtype: Any) -> None:
+    """Give a normalising module its learnt scale, 1, and shift, 0."""
+    weight = Parameter(ones(shape, device=device, dtype=dtype)) if affine else None
+    module.register_parameter("weight", weight)
+    shift = Parameter(zeros(shape, device=device, dtype=dtype)) if affine and bias else None
+    module.register_parameter("bias", shift)
+
+
+def reset_weight_and_bias(module: Any) -> None:
+    if module.weight is not None:
+        init.ones_(module.weight)
+    if module.bias is not None:
+        init.zeros_(module.bias)

@@ -1,0 +1,78 @@
+"""Parameter and Buffer: tensors that a module registers as its own when they are assigned to it."""
+
+from typing import Any
+
+from numpy import empty
+
+from ..dtypes import get_default_dtype
+from ..tape import fast
+from ..tape.value import GRAD, Tensor, new, wrap
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns: a leaf that requires grad, and is found by ``module.parameters()``.
+
+    Args:
+        data: the tensor whose memory the parameter shares; without one, an empty parameter.
+        requires_grad: whether operations on it are recorded.
+
+    Raises:
+        RuntimeError: gradients are wanted of a dtype that is neither floating nor complex.
+
+    >>> import pullback as torch
+    >>> from pullback import nn
+    >>> nn.Parameter(torch.tensor([1.0, 2.0]))
+    Parameter containing:
+    tensor([1., 2.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> "Parameter":
+        if data is None:
+            data = wrap(empty(0, get_default_dtype().numpy))
+        if not isinstance(data, Tensor):
+            raise TypeError(f"Parameter: data must be a Tensor, not {type(data).__name__}")
+        self = new(cls)
+        self._data, self._flags, self._fn = data._data, data._flags & ~GRAD, None
+        if data._level:
+            self._level = data._level
+        self.requires_grad_(requires_grad)  # type: ignore[attr-defined]
+        return self
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self)
+
+    __str__ = __repr__
+
+    def __deepcopy__(self, memo: dict) -> "Parameter":
+        """As a tensor's, but without the gradient."""
+        grad, self._grad = self._grad, None
+        try:
+            return Tensor.__deepcopy__(self, memo)  # type: ignore[attr-defined]
+        finally:
+            self._grad = grad
+
+
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state but is not learnt, such as a running mean.
+
+    Args:
+        data: the tensor whose memory the buffer shares.
+        persistent: whether the buffer is part of the module's ``state_dict``.
+    """
+
+    __slots__ = ()
+
+    persistent: bool
+
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> "Buffer":
+        if data is None:
+            data = wrap(empty(0, get_default_dtype().numpy))
+        self = new(cls)
+        self._data, self._flags, self._fn = data._data, data._flags, data._fn
+        self.persistent = persistent
+        return self
+
+
+fast.plain.update((Parameter, Buffer))

@@ -1,0 +1,1 @@
+"""The reverse-mode interpreter: tensors, the graph they record, the engine that walks it, and writes in place."""

@@ -1,0 +1,268 @@
+"""Nodes: what the tape writes down for an operation, and how a saved value is looked at again.
+
+A node points to the nodes (or leaf tensors) that its inputs came from, holds the values its rules read, and takes a
+tick of the clock. Its class is made once per operation, carries the operation and the compiled ``pull``, and has
+PyTorch's name. Invariant: edges lead to smaller ticks, so a graph has no cycles.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..kernels import arrays
+from ..ops.table import Op, rule_names, scaled
+from ..source import define
+from .lines import describe
+from .storage import last_write
+from .value import CARE, GRAD, Tensor, at_level, new, wrap
+
+
+class Node:
+    """A recorded operation.
+
+    Slots: ``next`` (where gradients go: a node, a leaf tensor, or None, one per differentiable input), ``nrs``
+    (which output of the next node each edge leads to; None where all have but one), ``saved`` (in the order of ``op.saved``), ``fix`` (per
+    edge, the shape and dtype that a gradient must take where the input was broadcast or promoted; None where no edge
+    needs any of this, and ``nrs`` is None too), ``tick``, and the
+    calling ``code`` and ``lasti``.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "code", "fix", "lasti", "next", "saved", "tick")
+
+    op: Op
+    outputs = 1
+    several = False  # the operation gives several outputs; its edges are then numbered -1, -2, ...
+    level = 0
+    keeps = True  # values are saved that a backward pass frees
+    nrs: Any = None
+    _is_node = True
+    _special = False  # something hangs on this node that the engine must look at: hooks, retained gradients
+    hooks: Any = None  # per output: tensor hooks
+    prehooks: Any = None
+    posthooks: Any = None
+    captures: Any = None  # per output: weak references to tensors that retain their grad
+    pull: Any = None
+    shapes: Any = None
+
+    next: tuple
+    saved: Any
+    fix: Any
+    tick: int
+    code: Any
+    lasti: int
+
+    def name(self) -> str:
+        """PyTorch's name of the node, such as ``MulBackward0``."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple:
+        """For each differentiable input: the node that it came from (None where it needs no grad), and which output."""
+        nrs = self.nrs or (0,) * len(self.next)
+        return tuple((as_node(target), ~nr if nr else 0) for target, nr in zip(self.next, nrs, strict=True))
+
+    @property
+    def metadata(self) -> dict:
+        """A dictionary for the user's own notes on this node."""
+        return self.__dict__.setdefault("_metadata", {})
+
+    def place(self) -> Any:
+        """The user's code and instruction that made this node."""
+        return None if self.code is None else (self.code, self.lasti)
+
+    def line(self) -> str:
+        return describe(self.place())
+
+
+class AccumulateGrad(Node):
+    """The graph's end at a leaf: its gradient is added to ``variable.grad``."""
+
+    __slots__ = ()
+
+    def __init__(self, variable: Tensor) -> None:
+        self.variable = variable
+        self.next, self.saved, self.fix, self.tick, self.code, self.lasti = (), (), None, 0, None, 0
+
+
+class Freed:
+    """What stands for a node's saved values after a backward pass dropped them."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: Any) -> None:
+        self.place = place
+
+
+def as_node(target: Any) -> Any:
+    """What users see of an edge's target: leaves are shown as their ``AccumulateGrad``."""
+    if not isinstance(target, Tensor):
+        return target
+    import weakref
+
+    node = target._accumulator and target._accumulator()
+    if node is None:
+        node = AccumulateGrad(target)
+        target._accumulator = weakref.ref(node)
+    return node
+
+
+_node_types: dict[str, type[Node]] = {}
+
+
+def node_type(op: Op) -> type[Node]:
+    """The node class of an operation."""
+    made = _node_types.get(op.name)
+    if made is None:
+        made = _node_types[op.name] = type(
+            op.node, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))}
+        )
+        made.pull_complex = staticmethod(make_pull(op, conjugate=True))  # type: ignore[attr-defined]
+        made.keeps = bool(op.composite) or any(map(partial(is_value, op), op.saved))
+        made.__module__ = "pullback.autograd.graph"
+    return made
+
+
+def is_value(op: Op, name: str) -> bool:
+    """Whether what a rule reads is a value that takes memory, and no shape, dtype or setting."""
+    return name in op.operands or name in op.diff or name == "result" or name in op.outputs
+
+
+def make_pull(op: Op, conjugate: bool = False) -> Callable:
+    """Compile an operation's vjp rules into ``pull(xp, grad, saved, need) -> gradients``, aligned with its edges.
+
+    ``need[i]`` is None where the i-th gradient is not wanted. The conjugate of an elementwise derivative is taken
+    only in the variant for complex nodes: NumPy copies real arrays for it.
+    """
+    if op.composite:
+        from .formula import pull_formula
+
+        return lambda xp, grad, saved, need: pull_formula(op, grad, saved, need)
+    scope: dict[str, Any] = {}
+    terms = []
+    for i, name in enumerate(op.diff):
+        term = _term(scope, i, op.vjp[name], conjugate)
+        terms.append(term if name in op.lists else f"{term} if need[{i}] is not None else None")
+    unpack = f"    {', '.join(op.saved)}, = saved\n" if op.saved else ""
+    first = "    grads = grad\n    grad = grads[0]\n" if op.outputs else ""
+    body = terms[0] if op.lists else f"({', '.join(terms)},)"
+    return define("pull", f"def pull(xp, grad, saved, need):\n{first}{unpack}    return {body}", scope)
+
+
+_returns_argument = lambda xp, value: value  # noqa: E731  (a derivative that needs no call)
+
+
+def _term(scope: dict, i: int, rule: Any, conjugate: bool) -> str:
+    names = rule_names(rule)
+    if isinstance(rule, scaled):
+        scope[f"d{i}"] = rule.derivative
+        is_name = rule.derivative.__code__.co_code == _returns_argument.__code__.co_code
+        derivative = names[1] if is_name else f"d{i}(xp{''.join(', ' + n for n in names[1:])})"
+        return f"grad * xp.conj({derivative})" if conjugate else f"grad * {derivative}"
+    scope[f"r{i}"] = rule
+    return f"r{i}(xp{''.join(', ' + n for n in names)})"
+
+
+def saved_values(node: Node) -> Any:
+    """A node's saved values, if they are there and nobody has written to them since."""
+    saved = node.saved
+    if type(saved) is Freed:
+        raise RuntimeError(second_backward(node, saved))
+    if node.tick < last_write[0]:
+        from .storage import check_unwritten
+
+        check_unwritten(node)
+    return saved
+
+
+def second_backward(node: Node, freed: Freed) -> str:
+    return (
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        f"been freed). {node.name()} was recorded at {node.line()}; its saved values were freed by the backward pass at "
+        f"{describe(freed.place)}. Pass retain_graph=True to the first pass to keep them; if a state is carried from one "
+        "iteration to the next, detach() it; if two losses share a part of the graph, add them and call backward() once."
+    )
+
+
+def revive(node: Node, saved: tuple) -> list:
+    """Saved values as tensors with their history, for a backward pass that is itself recorded."""
+    op, level = node.op, node.level
+    if not op.saved:
+        return saved  # type: ignore[return-value]
+    positions = {name: i for i, name in enumerate(op.diff)}
+    return [
+        _revive_one(node, name, value, positions.get(name), level) for name, value in zip(op.saved, saved, strict=True)
+    ]
+
+
+def _revive_one(node: Node, name: str, value: Any, position: int | None, level: int) -> Any:
+    op = node.op
+    if name in op.lists:
+        return [_with_history(v, t, nr, level) for v, (t, nr) in zip(value, _edges(node), strict=True)]
+    if name == "result":
+        return _with_history(value, node, 0, level)
+    if name in op.outputs:
+        return _with_history(value, node, ~op.outputs.index(name), level)
+    if position is not None and value is not None:
+        target, nr = _edges(node)[position]
+        fix = node.fix and node.fix[position]
+        return _with_history(value, target, nr, level, fix)
+    return value
+
+
+def _edges(node: Node) -> list:
+    nrs = node.nrs or (0,) * len(node.next)
+    return list(zip(node.next, nrs, strict=True))
+
+
+def _with_history(value: Any, target: Any, nr: int, level: int, fix: Any = None) -> Any:
+    """A tensor over a saved value, hanging on the edge that the value came from."""
+    if target is None or not hasattr(value, "shape"):
+        return value if isinstance(value, Tensor) or not hasattr(value, "shape") else wrap(value, level)
+    if isinstance(target, Tensor):
+        if target._data is value:
+            return target
+        return _alias(value, target, nr, level, fix)
+    if fix is not None and fix[1] is not None:
+        return _alias(value, target, nr, level, fix)
+    return _hang(value, target, nr, level)
+
+
+def _hang(value: Any, fn: Node, nr: int, level: int) -> Tensor:
+    tensor = at_level(value, level) if level else wrap(value)
+    if tensor._data is not value:  # a NumPy scalar
+        tensor = wrap(value)
+    tensor._fn = fn
+    tensor._flags |= GRAD
+    if nr:
+        tensor._nr = nr
+        tensor._flags |= CARE
+    return tensor
+
+
+def _alias(value: Any, target: Any, nr: int, level: int, fix: Any) -> Tensor:
+    """A tensor over a saved value that differs from the edge's own: promoted, or the leaf's data was replaced since."""
+    node = new(Alias)
+    node.next, node.saved, node.tick = (target,), (), getattr(target, "tick", 0)
+    node.fix = (fix,) if fix is not None and fix[1] is not None else None
+    node.code, node.lasti = None, 0
+    if nr:
+        node.nrs = (nr,)
+        node.fix = node.fix or (None,)
+    if level:
+        node.level = level
+    return _hang(value, node, 0, level)
+
+
+class Alias(Node):
+    """The identity, for a saved value whose dtype is not its input's."""
+
+    __slots__ = ()
+    op = Op("alias(input)", "The input itself.", vjp={"input": lambda xp, grad: grad})
+    pull = staticmethod(lambda xp, grad, saved, need: (grad,))
+    pull_complex = pull
+
+
+__all__ = ["AccumulateGrad", "Alias", "Freed", "Node", "arrays", "as_node", "node_type", "revive", "saved_values"]

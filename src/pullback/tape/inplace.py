@@ -1,0 +1,354 @@
+"""Operations in place: write the data, note the write, and give the tensor (and its base) a new history.
+
+Everything is checked before anything is written. A write through a view re-roots the base's history: the base gets a
+:class:`CopySlices` node, which sends the gradient of the written region through the operation and the rest to the
+base's old history; all views of the base regenerate theirs when they are next used. Values that have no memory to
+write to (batches, duals, traces, tapes of transforms) are replaced instead, and views are replayed on the new base.
+"""
+
+from typing import Any
+
+from numpy import ndarray
+
+from .. import dtypes
+from ..clock import tick
+from ..interpreters import run, values
+from ..interpreters.dispatch import new_level
+from ..kernels import kernel_of
+from ..ops.table import KEEP, Op
+from . import record
+from .engine import conform, pull_back
+from .graph import Node, revive, saved_values
+from .lines import user_frame
+from .modes import modes
+from .promotion import dtype_of, promote
+from .storage import mark_written
+from .value import CARE, GRAD, Tensor, at_level, new, wrap
+from .views import Family, replay, settle
+
+
+def write(op: Op, args: tuple) -> Tensor:
+    """Run an operation in place on its first argument, and return that."""
+    target = args[0]
+    args = record.check_arguments(op, args)
+    settle(target)
+    level = max(level_of(a) for a in args)
+    recording = modes.floor <= level and any(requires_grad(a, level) for a in args)
+    check_target(op, target, args, recording)
+    if level > target._level:
+        lift(target, level)
+        args = (target, *args[1:])
+    if type(target._data) is ndarray and not level:
+        write_array(op, target, args, recording)
+    else:
+        replace_value(op, target, args, recording, level)
+    return target
+
+
+def level_of(a: Any) -> int:
+    if isinstance(a, Tensor):
+        return a._level
+    return max((level_of(b) for b in a), default=0) if isinstance(a, (list, tuple)) else 0
+
+
+def requires_grad(a: Any, level: int) -> bool:
+    if isinstance(a, Tensor):
+        if a._flags & CARE:
+            settle(a)
+        return a._level == level and bool(a._flags & GRAD)
+    return isinstance(a, (list, tuple)) and any(requires_grad(b, level) for b in a)
+
+
+def check_target(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
+    """Raise PyTorch's error where the tensor must not be written."""
+    if recording and op.diff:
+        check_leaf(target)
+    if target._inference and not modes.inference:
+        raise RuntimeError(
+            f"{op.name}_: Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first."
+        )
+    data = target._data
+    if type(data) is ndarray and overlaps(data):
+        raise RuntimeError(
+            f"{op.name}_: unsupported operation: more than one element of the written-to tensor refers to a single "
+            "memory location. Please clone() the tensor before performing the operation."
+        )
+    if op.broadcasts:
+        check_result(op, target, args)
+
+
+def overlaps(data: ndarray) -> bool:
+    """Whether several elements of an array lie at one place in memory, as an expanded one's do."""
+    return 0 in data.strides and data.size > 1 and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
+
+
+def check_leaf(target: Tensor) -> None:
+    if target._flags & GRAD and target._fn is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation. Write under torch.no_grad(), or "
+            "on a clone()."
+        )
+    view = target._view
+    if view is None:
+        return
+    if view.base._flags & GRAD and view.base._fn is None:
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation. Write under "
+            "torch.no_grad(), or on a clone()."
+        )
+    if not view.recorded:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Create the view "
+            "and write through it in the same mode."
+        )
+
+
+def check_result(op: Op, target: Tensor, args: tuple) -> None:
+    """The result of a broadcasting operation must fit the target's shape, and its dtype be castable to the target's."""
+    shape: tuple = ()
+    for name, a in zip(op.params, args, strict=True):
+        if name in op.operands and isinstance(a, Tensor):
+            shape = record.broadcast(op, shape, tuple(a._data.shape))
+    if shape != tuple(target._data.shape):
+        raise RuntimeError(
+            f"{op.name}_: output with shape {list(target._data.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
+    if op.types is not KEEP:
+        check_castable(op, target, args)
+
+
+def check_castable(op: Op, target: Tensor, args: tuple) -> None:
+    from .promotion import compute_dtype
+
+    operands = [record.held(a, level_of(a)) for n, a in zip(op.params, args, strict=True) if n in op.operands]
+    result = compute_dtype(op, [o for o in operands if o is not None])
+    if result is not None and not dtypes.can_cast(result, dtype_of(target._data)):
+        raise RuntimeError(
+            f"{op.name}_: result type {type_name(result)} can't be cast to the desired output type "
+            f"{type_name(dtype_of(target._data))}"
+        )
+
+
+SCALAR_TYPES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long",
+    "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+    "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}  # fmt: skip
+
+
+def type_name(dtype: dtypes.dtype) -> str:
+    """PyTorch's name of a dtype in messages: ``Float`` for float32."""
+    return SCALAR_TYPES.get(dtype.name, dtype.name)
+
+
+def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
+    raw = [record.held(a, 0) for a in args]
+    data = raw[0]
+    promoted = op.types is not KEEP and promote(op, raw)
+    recording = recording and bool(op.diff)
+    if recording:
+        targets = record.targets_of(op, args, 0)
+        needed = record.needed_names(op, tuple([t is not None for t, _ in targets])) if not op.composite else op.saved
+        if op.params[0] in needed and raw[0] is data:
+            raw[0] = data.copy()  # the rule reads what the write destroys
+    into(op, data, raw)
+    if not target._untracked:
+        mark_written(data, f"{op.name}_")
+    if recording and any(t is not None for t, _ in targets):
+        node = record.make_node(op, targets, 0)
+        node.saved = record.saved_of(op, raw, data, targets)
+        if op.broadcasts or promoted:
+            node.fix = record.fixes(op, args, raw, data) or node.fix
+        if record.is_complex(data):
+            node.pull = node.pull_complex  # type: ignore[attr-defined]
+        set_history(target, node)
+
+
+def into(op: Op, data: Any, raw: list) -> None:
+    """Compute the operation into ``data``."""
+    from ..kernels.numpy.registry import INTO
+
+    writer = INTO.get(op.name)
+    if not data.flags.writeable:
+        raise RuntimeError(f"{op.name}_: the tensor's memory is read-only; clone() it first")
+    if writer is not None:
+        writer(data, *raw[1:])
+        return
+    result = kernel_of(op)(*raw)
+    if result.shape != data.shape:
+        raise RuntimeError(f"{op.name}_: the result has shape {list(result.shape)}, the tensor {list(data.shape)}")
+    data[...] = result
+
+
+def set_history(target: Tensor, node: Node) -> None:
+    """Hang a written tensor on its new node; through its base, where it is a view."""
+    if target._view is not None:
+        rebase(target, node)
+        return
+    release(target)
+    target._fn, target._nr = node, 0
+    target._flags |= GRAD
+    if target._retains:
+        retain(target)
+    if target._family is not None:
+        target._family.epoch = node.tick
+
+
+def release(target: Tensor) -> None:
+    """A tensor that retains its gradient leaves its node: the next one will keep it."""
+    if target._retains and target._fn is not None and target._fn.captures:
+        target._fn.captures.pop(output_number(target), None)
+
+
+def retain(target: Tensor) -> None:
+    """Let a tensor's gradient be kept at its present node."""
+    import weakref
+
+    node = target._fn
+    if node.captures is None:
+        node.captures = {}
+    node._special = True
+    node.captures[output_number(target)] = weakref.ref(target)
+
+
+def output_number(target: Tensor) -> int:
+    """Which output of its node a tensor is, counted from 0."""
+    return ~target._nr if target._nr else 0
+
+
+def rebase(target: Tensor, inner: Node) -> None:
+    """Give the base of a written view a :class:`CopySlices` node over its old history and the view's new node."""
+    view = target._view
+    base = view.base
+    old = (
+        (base, 0)
+        if base._flags & GRAD and base._fn is None
+        else (base._fn, base._nr)
+        if base._flags & GRAD
+        else (None, 0)
+    )
+    self_slot = inner.op.diff.index(inner.op.params[0]) if inner.op.params[0] in inner.op.diff else None
+    others = [i for i in range(len(inner.next)) if i != self_slot]
+    nrs = inner.nrs or (0,) * len(inner.next)
+    node = new(CopySlices)
+    node.next = (old[0], *[inner.next[i] for i in others])
+    if old[1] or any(nrs):
+        node.nrs = (old[1], *[nrs[i] for i in others])
+    node.fix = (None, *[inner.fix[i] if inner.fix else None for i in others])
+    node.saved = (view.chain, inner, self_slot, others)
+    node.tick = tick()
+    if inner.level:
+        node.level = inner.level
+    node.code, node.lasti = inner.code, inner.lasti
+    release(base)
+    release(target)
+    base._fn, base._nr = node, 0
+    base._flags |= GRAD
+    if base._retains:
+        retain(base)
+    view.family.epoch = node.tick
+    settle(target)
+    if target._retains:
+        retain(target)
+
+
+class CopySlices(Node):
+    """A write through a view: the base's gradient outside the written region goes on, inside it goes through the write."""
+
+    __slots__ = ()
+    op = Op("copy_slices(input)", "The base after a write through one of its views.")
+
+    @staticmethod
+    def pull(xp: Any, grad: Any, saved: tuple, need: Any) -> Any:
+        chain, inner, self_slot, others = saved
+        wanted: list[Any] = [None] * (len(others) + (self_slot is not None))
+        for i, other in enumerate(others):
+            wanted[other] = need[i + 1]
+        if self_slot is not None:
+            wanted[self_slot] = need[0]
+        held = saved_values(inner)
+        if xp.recorded and held:
+            held = revive(inner, held)
+        gradients = inner.pull(xp, view_through(xp, grad, chain), held, tuple(wanted))
+        mine = None
+        if need[0] is not None:
+            mine = through_self(xp, grad, chain, inner, self_slot, gradients)
+        return (mine, *[gradients[i] for i in others])
+
+    pull_complex = pull
+
+
+def view_through(xp: Any, base: Any, chain: tuple) -> Any:
+    """Apply a chain of view operations."""
+    for op, rest, nr in chain:
+        result = xp.call(op, (base, *rest))
+        base = result[nr] if isinstance(result, (tuple, list)) else result
+    return base
+
+
+def through_self(xp: Any, grad: Any, chain: tuple, inner: Node, self_slot: Any, gradients: Any) -> Any:
+    """The gradient of the base before the write."""
+    region = None if self_slot is None else gradients[self_slot]
+    if region is not None and inner.fix and inner.fix[self_slot]:
+        region = conform(xp, region, inner.fix[self_slot])
+    if region is None:
+        region = xp.zeros_like(view_through(xp, grad, chain))
+    return with_region(grad, chain, region)
+
+
+def with_region(base: Any, chain: tuple, region: Any) -> Any:
+    """``base`` with the region that ``chain`` views replaced by ``region``, out of place."""
+    with new_level() as level:
+        leaf = at_level(base, level)
+        leaf._flags |= GRAD
+        before, modes.floor = modes.floor, min(modes.floor, level)
+        try:
+            seen = replay(leaf, chain)
+        finally:
+            modes.floor = before
+        shape = tuple(seen.shape)
+        ones = values.expand(values.ones_like(values.sum(base)), shape)
+        mask = pull_back([seen], [ones], [leaf])[0]
+        spread = pull_back([seen], [values.expand(region, shape)], [leaf])[0]
+    result = values.where(values.ne(mask, 0), spread, base)
+    return result._data if isinstance(result, Tensor) and type(base) is ndarray else result
+
+
+def lift(target: Tensor, level: int) -> None:
+    """Make a tensor (through its base) one of a higher level, as a value of that level is written into it."""
+    base = target if target._view is None else target._view.base
+    lower = wrap(base._data) if not base._level else at_level(base._data, base._level)
+    if base._data is not lower._data:
+        lower._data = base._data
+    lower._flags, lower._fn, lower._nr = base._flags, base._fn, base._nr
+    base._data, base._level, base._fn, base._flags = lower, level, None, CARE
+    if base._family is None:
+        base._family = Family()
+    base._family.epoch = tick()
+    settle(target)
+
+
+def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: int) -> None:
+    """The in-place form where there is no memory to write: the target holds the result from now on."""
+    raw = [record.held(a, level) for a in args]
+    promoted = op.types is not KEEP and promote(op, raw)
+    result = run(op, raw)
+    if dtype_of(result) is not dtype_of(target._data):
+        result = values.cast(result, dtype_of(target._data))
+    base = target if target._view is None else target._view.base
+    data = result if base is target else with_region(base._data, target._view.chain, result)
+    base._data = data
+    if base._family is not None:
+        base._family.epoch = tick()
+    if recording and op.diff:
+        targets = record.targets_of(op, args, level)
+        if any(t is not None for t, _ in targets):
+            node = record.make_node(op, targets, level)
+            node.saved = record.saved_of(op, raw, result, targets)
+            if op.broadcasts or promoted:
+                node.fix = record.fixes(op, args, raw, result) or node.fix
+            set_history(target, node)
+    settle(target)
+
+
+__all__ = ["CopySlices", "retain", "user_frame", "write"]

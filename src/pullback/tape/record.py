@@ -1,0 +1,290 @@
+"""Running an operation on tensors, and recording it: the general path.
+
+The fast paths of ``fast.py`` do the same for the commonest cases; whatever they do not know comes here.
+"""
+
+from typing import Any
+
+from numpy import ndarray
+
+from .. import dtypes
+from ..clock import tick
+from ..interpreters import Value, run
+from ..interpreters.dual import shape_of
+from ..ops.table import KEEP, Op
+from .graph import Node, node_type
+from .lines import user_frame
+from .modes import modes
+from .promotion import promote
+from .storage import owner
+from .value import CARE, GRAD, Tensor, at_level, new, wrap
+from .views import settle, view_of
+
+BUILTIN = frozenset({ndarray})
+
+
+def general(op: Op, args: tuple, prepared: bool = False) -> Any:
+    """Run an operation for a user: check the arguments, interpret, and give tensors back."""
+    args = check_arguments(op, args, prepared)
+    result = run(op, args)
+    if type(result) is Tensor:
+        return result
+    if isinstance(result, (tuple, list)):
+        return pack(op, [wrap(r) if not isinstance(r, Tensor) else r for r in result])
+    return wrap(result) if isinstance(result, (Value, ndarray)) or hasattr(result, "dtype") else result
+
+
+def pack(op: Op, outputs: list) -> Any:
+    """Several outputs as PyTorch returns them: a named tuple where they have names."""
+    if op.outputs == ("*",):
+        return tuple(outputs)
+    return return_type(op)(*outputs)
+
+
+_return_types: dict[str, type] = {}
+
+
+def return_type(op: Op) -> type:
+    made = _return_types.get(op.name)
+    if made is None:
+        made = _return_types[op.name] = _make_return_type(op.node.removesuffix("Backward0").lower(), op.outputs)
+    return made
+
+
+def _make_return_type(name: str, fields: tuple[str, ...]) -> type:
+    from collections import namedtuple
+
+    made = namedtuple(name, fields)  # type: ignore[misc]
+
+    def show(self: Any) -> str:
+        body = ",\n".join(f"{f}={value!r}" for f, value in zip(fields, self, strict=True))
+        return f"torch.return_types.{name}(\n{body})"
+
+    made.__repr__ = show  # type: ignore[assignment,method-assign]
+    return made
+
+
+def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
+    """Raise TypeError for operands that are no tensors, then let the operation check and prepare its arguments."""
+    for name, a in zip(op.params, args, strict=True):
+        if name in op.operands and not isinstance(a, Tensor):
+            check_operand(op, name, a)
+    if not any(isinstance(a, (Tensor, list, tuple)) for a in args) and op.operands:
+        raise TypeError(describe_type(op, op.operands[0], args[op.params.index(op.operands[0])]))
+    if op.prepare is not None and not prepared:
+        args = op.prepare(*args)
+    if op.broadcasts:
+        broadcast_check(op, args)
+    return args
+
+
+def check_operand(op: Op, name: str, a: Any) -> None:
+    if isinstance(a, (bool, int, float, complex, list, tuple)) or (a is None and name in op.defaults):
+        return
+    if isinstance(a, (Value,)) or (hasattr(a, "dtype") and getattr(a, "ndim", 1) == 0):
+        return
+    raise TypeError(describe_type(op, name, a))
+
+
+def describe_type(op: Op, name: str, a: Any) -> str:
+    return (
+        f"{op.name}(): argument '{name}' (position {op.params.index(name) + 1}) must be Tensor, not {type(a).__name__}"
+    )
+
+
+def broadcast_check(op: Op, args: tuple) -> None:
+    """Raise PyTorch's error where the operands' shapes do not broadcast."""
+    shape: tuple = ()
+    for name, a in zip(op.params, args, strict=True):
+        if name in op.operands and isinstance(a, Tensor):
+            shape = broadcast(op, shape, tuple(a.shape))  # type: ignore[attr-defined]
+
+
+def broadcast(op: Op, a: tuple, b: tuple) -> tuple:
+    """The shape that two shapes broadcast to."""
+    ndim = max(len(a), len(b))
+    longer_a, longer_b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
+    for dim, (m, n) in enumerate(zip(longer_a, longer_b, strict=True)):
+        if m != n and m != 1 and n != 1:
+            raise RuntimeError(
+                f"{op.name}: The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton "
+                f"dimension {dim}: shapes {a} and {b} do not broadcast"
+            )
+    return tuple(n if m == 1 else m for m, n in zip(longer_a, longer_b, strict=True))
+
+
+def interpret(op: Op, args: Any, level: int) -> Any:
+    """The tape interpreter: run the operation on what the tensors of this level hold, and record it."""
+    raw = [held(a, level) for a in args]
+    promoted = op.types is not KEEP and promote(op, raw)
+    result = run(op, raw)
+    if op.diff and modes.floor <= level:
+        targets = targets_of(op, args, level)
+        if any(target is not None for target, _ in targets):
+            return record(op, args, raw, promoted, result, targets, level)
+    if isinstance(result, (tuple, list)):
+        wrapped = [wrap(r) for r in result]
+        return pack(op, [view_of(op, args, w, i, level) for i, w in enumerate(wrapped)] if op.view else wrapped)
+    result = wrap(result)
+    return view_of(op, args, result, 0, level) if op.view else result
+
+
+def held(a: Any, level: int) -> Any:
+    """What a tensor of this level holds; anything else as it is."""
+    if isinstance(a, Tensor):
+        if a._level != level:
+            return a
+        if a._flags & CARE:
+            settle(a)
+        return a._data
+    if type(a) is list or type(a) is tuple:
+        return type(a)([held(b, level) if isinstance(b, Tensor) else b for b in a])
+    return a
+
+
+def targets_of(op: Op, args: Any, level: int) -> list:
+    """Where each differentiable input's gradient goes: (node, leaf or None, output number)."""
+    found = []
+    for name in op.diff:
+        a = args[op.params.index(name)]
+        if name in op.lists:
+            found.extend(target_of(b, level) for b in a)
+        else:
+            found.append(target_of(a, level))
+    return found
+
+
+def target_of(a: Any, level: int) -> tuple:
+    if isinstance(a, Tensor) and a._level == level and a._flags & GRAD:
+        return (a, 0) if a._fn is None else (a._fn, a._nr)
+    return (None, 0)
+
+
+def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: list, level: int) -> Any:
+    """Write down the operation, and return its results as tensors that require grad."""
+    several = isinstance(result, (tuple, list))
+    outputs = list(result) if several else [result]
+    if not any(differentiable(out) for out in outputs):
+        return pack(op, [wrap(r) for r in outputs]) if several else wrap(result)
+    node = make_node(op, targets, level)
+    node.saved = saved_of(op, raw, result, targets)
+    if op.broadcasts or promoted:
+        node.fix = fixes(op, args, raw, result) or node.fix
+    if several:
+        node.outputs, node.several = len(outputs), True
+        node.shapes = [(shape_of(out), out.dtype) for out in outputs]
+    tensors = [output_of(node, out, ~i if several else 0, level) for i, out in enumerate(outputs)]
+    if op.view:
+        tensors = [view_of(op, args, t, i, level) for i, t in enumerate(tensors)]
+    return pack(op, tensors) if several else tensors[0]
+
+
+def make_node(op: Op, targets: list, level: int) -> Node:
+    node = new(node_type(op))
+    node.next = tuple([target for target, _ in targets])
+    node.fix = None
+    if any(nr for _, nr in targets):
+        node.nrs = tuple([nr for _, nr in targets])
+        node.fix = (None,) * len(targets)
+    if level:
+        node.level = level
+    node.tick = tick()
+    frame = user_frame(1)
+    node.code, node.lasti = frame.f_code, frame.f_lasti
+    return node
+
+
+def output_of(node: Node, data: Any, nr: int, level: int) -> Tensor:
+    if not differentiable(data):
+        return wrap(data)
+    tensor = at_level(data, level) if level else wrap(data)
+    tensor._fn = node
+    tensor._flags |= GRAD
+    if nr:
+        tensor._nr = nr
+        tensor._flags |= CARE
+    if is_complex(data):
+        node.pull = node.pull_complex  # type: ignore[attr-defined]
+    return tensor
+
+
+def differentiable(data: Any) -> bool:
+    """Whether a value's dtype is floating or complex."""
+    dtype = getattr(data, "dtype", None)
+    if dtype is None:
+        return False
+    return kind_of(dtype) >= 2
+
+
+def kind_of(dtype: Any) -> int:
+    return dtype.category if isinstance(dtype, dtypes.dtype) else dtypes.from_numpy(dtype).category
+
+
+def is_complex(data: Any) -> bool:
+    return kind_of(data.dtype) == 3
+
+
+def saved_of(op: Op, raw: list, result: Any, targets: list) -> tuple:
+    """The values that the rules of the inputs that need a gradient will read; None for the others."""
+    if not op.saved:
+        return ()
+    if op.composite:
+        return tuple(raw)
+    needed = needed_names(op, tuple([t is not None for t, _ in targets]))
+    return tuple([read(op, name, raw, result) if name in needed else None for name in op.saved])
+
+
+_needed: dict[tuple, frozenset] = {}
+
+
+def needed_names(op: Op, needs: tuple) -> frozenset:
+    """Which saved names are read, where only some inputs need a gradient."""
+    key = (op.name, needs)
+    if key not in _needed:
+        from ..ops.table import names_read
+
+        wanted = op.diff if op.lists else [n for n, need in zip(op.diff, needs, strict=True) if need]
+        _needed[key] = frozenset(names_read([op.vjp[n] for n in wanted]))
+    return _needed[key]
+
+
+def read(op: Op, name: str, raw: list, result: Any) -> Any:
+    """The value that a rule's parameter name stands for."""
+    if name in op.params:
+        return raw[op.params.index(name)]
+    if name == "result":
+        return result
+    if name in op.outputs:
+        return result[op.outputs.index(name)]
+    if name.endswith("_shape"):
+        return shape_of(read(op, name.removesuffix("_shape"), raw, result))
+    return read(op, name.removesuffix("_dtype"), raw, result).dtype
+
+
+def fixes(op: Op, args: Any, raw: list, result: Any) -> Any:
+    """For each differentiable input that was broadcast or promoted: the shape, and the dtype if that changed."""
+    found: list[Any] = []
+    for name in op.diff:
+        position = op.params.index(name)
+        if name in op.lists:
+            pairs = list(zip(args[position], raw[position], strict=True))
+        else:
+            pairs = [(args[position], raw[position])]
+        found.extend(fix_of(a, r, result) for a, r in pairs)
+    return tuple(found) if any(f is not None for f in found) else None
+
+
+def fix_of(a: Any, used: Any, result: Any) -> Any:
+    if not isinstance(a, Tensor):
+        return None
+    dtype = a._data.dtype
+    changed = dtype if dtype != used.dtype else None
+    shape = shape_of(a)
+    if changed is None and shape == shape_of(result):
+        return None
+    return shape, changed
+
+
+def is_alias(result: Any, source: Any) -> bool:
+    """Whether two arrays share their memory's owner."""
+    return type(result) is not ndarray or type(source) is not ndarray or owner(result) is owner(source)

@@ -1,0 +1,77 @@
+"""The tensor as the tape sees it: data, whether it requires grad, and the node that made it.
+
+``_flags`` is what the fast paths test: bit 0 is set where the tensor requires grad, bit 1 where something about it
+needs care (a view, whose history may have been rewritten through its base; a value of a transform; an inference
+tensor; a subclass). All that is rare stays in the instance's ``__dict__``, with these class attributes as defaults,
+so that making a tensor sets three slots.
+"""
+
+from typing import Any
+
+from numpy import asarray, ndarray
+
+from ..interpreters import Value
+
+GRAD, CARE = 1, 2
+
+
+class Tensor(Value):
+    """A multi-dimensional array that remembers how it was computed.
+
+    Operators, methods and properties are bound from the table of operations; see ``tensor.py``.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_data", "_flags", "_fn")
+
+    _data: Any
+    _flags: int
+    _fn: Any
+
+    _is_node = False
+    _special = True  # to the engine, a leaf among nodes is one that hooks wait for
+    _nr = 0  # 0: its node's only output; -1 - k: output k of several
+    _level = 0  # of the transform that it belongs to
+    _grad: Any = None
+    _view: Any = None  # its View, where it shares another tensor's storage
+    _family: Any = None  # shared by a base and its views; see views.py
+    _hooks: Any = None
+    _retains = False
+    _post_hooks: Any = None
+    _inference = False
+    _untracked = False  # made by `.data`: writes through it are nobody's business
+    _accumulator: Any = None
+    name: Any = None
+
+    rank = property(lambda self: 2 * self._level + 1)  # type: ignore[assignment]
+
+    @staticmethod
+    def interpret(op: Any, args: Any, top: "Tensor") -> Any:
+        from .record import interpret
+
+        return interpret(op, args, top._level)
+
+
+new = object.__new__
+
+
+def wrap(data: Any, level: int = 0) -> Tensor:
+    """A tensor that holds ``data`` and requires no grad; ``data`` below ``level`` is a tensor already, or becomes one."""
+    if isinstance(data, Tensor):
+        return data
+    tensor = new(Tensor)
+    if not isinstance(data, Value):
+        tensor._data = data if type(data) is ndarray else asarray(data)
+        tensor._flags = 0
+    else:
+        tensor._data = data
+        tensor._flags = CARE
+        tensor._level = data.level  # type: ignore[attr-defined]
+    tensor._fn = None
+    return tensor
+
+
+def at_level(data: Any, level: int) -> Tensor:
+    """A tensor of a level whose data is a value of a lower one: the tape of a ``grad`` transform."""
+    tensor = new(Tensor)
+    tensor._data, tensor._flags, tensor._fn, tensor._level = data, CARE, None, level
+    return tensor

@@ -1,0 +1,86 @@
+"""Views: tensors that share another's storage, and whose history follows it.
+
+A base and its views share a :class:`Family`, whose ``epoch`` is the tick at which the base's history last changed.
+A view remembers by which operations it is seen from the base, and the epoch its own history belongs to; when that
+is not the family's, :func:`settle` replays those operations on the base as it is now.
+"""
+
+from typing import Any
+
+from numpy import ndarray
+
+from ..interpreters import values
+from .modes import modes
+from .storage import owner
+from .value import CARE, GRAD, Tensor
+
+
+class Family:
+    """What a base and its views share."""
+
+    __slots__ = ("epoch",)
+
+    def __init__(self) -> None:
+        self.epoch = 0
+
+
+class View:
+    """How a tensor is seen from its base: a chain of ``(op, args, output number)``, and when its history was made."""
+
+    __slots__ = ("base", "chain", "epoch", "family", "recorded")
+
+    def __init__(self, base: Tensor, chain: tuple, family: Family, recorded: bool) -> None:
+        self.base, self.chain, self.family, self.epoch, self.recorded = base, chain, family, family.epoch, recorded
+
+
+def view_of(op: Any, args: Any, result: Tensor, nr: int, level: int) -> Tensor:
+    """Mark a view operation's result as a view of its first argument (unless it had to copy)."""
+    source = args[0]
+    if not isinstance(source, Tensor) or source._level != level or result is source:
+        return result
+    if result._level != level and level:
+        return result
+    if type(result._data) is ndarray and owner(result._data) is not owner(source._data):
+        return result
+    return link(source, (op, tuple(args[1:]), nr), result)
+
+
+def link(source: Tensor, step: tuple, result: Tensor) -> Tensor:
+    parent = source._view
+    base, chain = (source, ()) if parent is None else (parent.base, parent.chain)
+    family = base._family
+    if family is None:
+        family = base._family = Family()
+    result._view = View(base, (*chain, step), family, modes.floor <= source._level)
+    result._flags |= CARE
+    return result
+
+
+def settle(tensor: Tensor) -> int:
+    """Bring a view's history up to date with its base; return the flags that fast paths go by."""
+    view = tensor._view
+    if view is not None and view.epoch != view.family.epoch:
+        regenerate(tensor, view)
+    return tensor._flags & GRAD if type(tensor._data) is ndarray and not tensor._inference else tensor._flags
+
+
+def regenerate(tensor: Tensor, view: View) -> None:
+    """Replay a view on its base as it is now."""
+    view.epoch = view.family.epoch
+    before, modes.floor = modes.floor, view.base._level
+    try:
+        fresh = replay(view.base, view.chain)
+    finally:
+        modes.floor = before
+    tensor._data, tensor._fn, tensor._level = fresh._data, fresh._fn, fresh._level
+    tensor._flags = fresh._flags | CARE
+    if fresh._nr or tensor._nr:
+        tensor._nr = fresh._nr
+
+
+def replay(base: Any, chain: tuple) -> Any:
+    """Apply a view's chain of operations to a value of any interpreter."""
+    for op, rest, nr in chain:
+        result = values.call(op, (base, *rest))
+        base = result[nr] if isinstance(result, (tuple, list)) else result
+    return base

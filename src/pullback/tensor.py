@@ -1,0 +1,210 @@
+"""The Tensor: operators and methods bound from the table, each made when it is first asked for.
+
+``functions`` is the namespace of ``torch``, ``functional_functions`` that of ``torch.nn.functional``: the public
+function of every operation and overload, by name. A method takes its operation's docstring.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from . import attributes, indexing, ops  # noqa: F401  (the tensor's own members; and the table filled)
+from .interpreters.dispatch import OPERATORS
+from .ops.shape import PROPERTIES
+from .ops.table import OVERLOADS, TABLE, Op, Overload
+from .source import define
+from .tape import inplace
+from .tape.fast import call, function_of
+from .tape.value import Tensor
+
+Record = Op | Overload
+
+
+class Namespace(dict):
+    """Public functions by name, made from their records when they are first asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: dict[str, Record] = {}
+
+    def __missing__(self, name: str) -> Callable:
+        function = self[name] = public_function(self.records[name])
+        return function
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.records
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self.records else default
+
+    def names(self) -> list[str]:
+        """All the names, made or not."""
+        return list(self.records)
+
+
+functions = Namespace()
+functional_functions = Namespace()
+linalg_functions = Namespace()
+special_functions = Namespace()
+NAMESPACES = {
+    "torch": functions,
+    "nn.functional": functional_functions,
+    "linalg": linalg_functions,
+    "special": special_functions,
+}
+
+
+class LazyMember:
+    """A method of the tensor that is made, and put in its own place, when it is first looked up."""
+
+    __slots__ = ("make", "name")
+
+    def __init__(self, name: str, make: Callable) -> None:
+        self.name, self.make = name, make
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        made = self.make()
+        setattr(Tensor, self.name, made)
+        return made if instance is None else made.__get__(instance, owner)
+
+
+_made: dict[int, Callable] = {}
+
+
+def public_function(record: Record) -> Callable:
+    """The public function of a record; one object, whatever the names and namespaces it is found by."""
+    key = id(record)
+    if key not in _made:
+        function = make_function(record)
+        _made[key] = function = gathering(function) if record.star == record.params[0] else function
+        function.__doc__, function.__module__ = record.doc, "pullback"
+    return _made[key]
+
+
+def choose(overload: Overload, args: tuple) -> Any:
+    op, args, *in_place = overload.choose(*args)
+    if op is None:  # nothing to be done: the operand itself
+        return args
+    return inplace.write(op, args) if in_place and in_place[0] else call(op, args)
+
+
+def write_out(out: Any, result: Any) -> Tensor:
+    """Store a result in the tensor that the caller passed as ``out``."""
+    if out.requires_grad or getattr(result, "requires_grad", False):
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
+            "grad. Compute under torch.no_grad(), or without out="
+        )
+    if tuple(out.shape) != tuple(result.shape):
+        raise RuntimeError(f"out has shape {list(out.shape)}, the result {list(result.shape)}")
+    inplace.write(TABLE["copy"], (out, result))
+    return out
+
+
+def make_function(record: Record) -> Callable:
+    """A function with the record's own signature."""
+    run = choose if isinstance(record, Overload) else function_of(record)
+    scope = {"record": record, "run": run, "write_out": write_out}
+    arguments = ", ".join(record.params)
+    invoke = f"run(record, ({arguments},))" if isinstance(record, Overload) else f"run({arguments})"
+    if isinstance(record, Op) and not record.out and "*" not in record.signature:
+        return run  # it has this very signature
+    signature, body = record.signature, f"    return {invoke}\n"
+    if record.out:
+        signature = signature[:-1] + (", " if "*" in signature else ", *, ") + "out=None)"
+        body = f"    return {invoke} if out is None else write_out(out, {invoke})\n"
+    return define(record.name, f"def {record.name}{signature}:\n{body}", scope)
+
+
+def method_of(record: Record) -> Callable:
+    """The method: the operation's function itself where it can be, for a method has no ``out``."""
+    if record.star:
+        return with_star(record)
+    if isinstance(record, Overload) or "*" in record.signature:
+        return public_function(record)
+    method = function_of(record)
+    method.__doc__, method.__module__ = record.doc, "pullback"
+    return method
+
+
+def with_star(record: Record) -> Callable:
+    """A method that takes a sequence parameter as one tuple or as several arguments: ``x.view(2, 3)``."""
+    function = public_function(record)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args and not isinstance(args[0], (tuple, list)):
+            args = (args,)
+        return function(self, *args, **kwargs)
+
+    method.__name__, method.__doc__, method.__module__ = record.name, record.doc, "pullback"
+    return method
+
+
+def gathering(function: Callable) -> Callable:
+    """A function that takes its tensors one by one or as one list: ``meshgrid(x, y)``."""
+
+    @wraps(function)
+    def gathered(*tensors: Any, **kwargs: Any) -> Any:
+        return function(tensors[0] if len(tensors) == 1 else list(tensors), **kwargs)
+
+    return gathered
+
+
+def inplace_method(op: Op) -> Callable:
+    """``x.op_(...)``."""
+    name, scope = f"{op.name}_", {"op": op, "write": inplace.write}
+    method = define(name, f"def {name}{op.signature}:\n    return write(op, ({', '.join(op.params)},))\n", scope)
+    method.__doc__ = f"In-place form of :func:`{op.name}`. {op.doc}"
+    method.__module__ = "pullback"
+    return method
+
+
+def operator(op: Op, reflected: bool) -> Callable:
+    function = function_of(op)
+    return (lambda self, other: function(other, self)) if reflected else function
+
+
+INPLACE_OPERATORS = {
+    "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__ipow__": "pow",
+    "__ifloordiv__": "floor_divide", "__imod__": "remainder", "__iand__": "bitwise_and", "__ior__": "bitwise_or",
+    "__ixor__": "bitwise_xor", "__ilshift__": "bitwise_left_shift", "__irshift__": "bitwise_right_shift",
+}  # fmt: skip
+
+
+def bind(record: Record) -> None:
+    """Enter the public forms of a record: functions, methods, in-place methods."""
+    for name in (record.name, *record.aliases):
+        if record.function:
+            for home in record.homes:
+                NAMESPACES[home].records[name] = record
+        if record.method:
+            add_member(name, lambda: method_of(record))
+        if getattr(record, "inplace", False):
+            add_member(name + "_", lambda: inplace_method(record))  # type: ignore[arg-type]
+
+
+def add_member(name: str, make: Callable) -> None:
+    setattr(Tensor, name, LazyMember(name, make))
+
+
+def bind_operator(method: str, op: Op, reflected: bool) -> None:
+    add_member(method, lambda: operator(op, reflected))
+
+
+def bind_all() -> None:
+    for record in (*TABLE.values(), *OVERLOADS.values()):
+        bind(record)
+    for method, (name, reflected) in OPERATORS.items():
+        if name in TABLE:
+            bind_operator(method, TABLE[name], reflected)
+    for method, name in INPLACE_OPERATORS.items():
+        if name in TABLE:
+            add_member(method, lambda op=TABLE[name]: inplace_method(op))
+    for name in PROPERTIES:
+        add_member(name, lambda record=OVERLOADS[name]: property(public_function(record)))
+    Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+    Tensor.__getitem__, Tensor.__setitem__ = indexing.getitem, indexing.setitem  # type: ignore[attr-defined]
+    Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]
+
+
+bind_all()

@@ -1,0 +1,105 @@
+"""A case as a function of arrays, for the tests of derivatives."""
+
+import numpy as np
+from cases import flat, function_of, quiet, tracked
+
+import pullback
+from numeric import array, noise
+
+
+class Problem:
+    """A case in one dtype: ``primals`` are the leaves to differentiate by, ``cotangents`` random ones for the outputs.
+
+    Invariant: everything taken and given is an array or a list of arrays, whichever library computes. Outputs are those
+    that have a derivative.
+    """
+
+    def __init__(self, case, dtype="float64"):
+        self.case, self.dtype = case, dtype
+        self.leaves = case.arrays(dtype)
+        self.primals = [np.asarray(self.leaves[i]) for i in case.diff]
+        self.rng = np.random.default_rng(case.seed)
+        result = flat(self.call(pullback, tensors(pullback, self.primals, True)))
+        self.places = [i for i, out in enumerate(result) if getattr(out, "requires_grad", False)]
+        self.values = [array(result[i]) for i in self.places]
+        self.cotangents = self.like(self.values)
+        self.tangents = self.like(self.primals)
+
+    @property
+    def is_finite(self):
+        """Whether finite differences can be taken: the mean of no elements is NaN, and has no derivative."""
+        return all(np.isfinite(value).all() for value in self.values)
+
+    def like(self, arrays):
+        """Random arrays of the same shapes and dtypes."""
+        return [noise(self.rng, a) for a in arrays]
+
+    def call(self, lib, primals, function=None):
+        """The result for tensors in the place of the primals."""
+        given = dict(zip(self.case.diff, primals, strict=True))
+        every = [given[i] if i in given else self.constant(lib, i) for i in range(len(self.leaves))]
+        return self.case.call(function or function_of(self.case.op), every, lib)
+
+    def constant(self, lib, i):
+        name = self.case.dtypes[i]
+        return lib.tensor(self.leaves[i], dtype=None if name == "float64" else getattr(lib, name))
+
+    def outputs(self, *primals):
+        """The outputs for tensors, as a function that transforms can take."""
+        result = flat(self.call(pullback, primals))
+        return tuple(result[i] for i in self.places)
+
+    def evaluate(self, primals):
+        """The outputs at other primals."""
+        return [array(out) for out in self.outputs(*tensors(pullback, primals))]
+
+    def pull(self, lib, primals, cotangents, function=None):
+        """The gradients of <cotangents, outputs>."""
+        with quiet():
+            inputs = tensors(lib, primals, True)
+            outputs = tracked(self.call(lib, inputs, function))
+            found = lib.autograd.grad(outputs, inputs, tensors(lib, cotangents), materialize_grads=True)
+        return [array(g) for g in found]
+
+    def pull_twice(self, lib, weights, function=None):
+        """The gradients of <weights, gradients> by the primals, and by the cotangents."""
+        with quiet():
+            inputs, given = tensors(lib, self.primals, True), tensors(lib, self.cotangents, True)
+            outputs = tracked(self.call(lib, inputs, function))
+            first = lib.autograd.grad(outputs, inputs, given, create_graph=True, materialize_grads=True)
+            pairs = [(g, w) for g, w in zip(first, tensors(lib, weights), strict=True) if g.requires_grad]
+            rows, weighted = [g for g, _ in pairs], [w for _, w in pairs]
+            found = lib.autograd.grad(rows, [*inputs, *given], weighted, materialize_grads=True)
+        return [array(g) for g in found]
+
+    def push(self, tangents):
+        """The outputs' derivative in a direction, by forward mode."""
+        primals = tuple(tensors(pullback, self.primals))
+        _, pushed = pullback.func.jvp(self.outputs, primals, tuple(tensors(pullback, tangents)))
+        return [array(t) for t in pushed]
+
+
+def tensors(lib, arrays, requires_grad=False):
+    return [lib.tensor(np.asarray(a), requires_grad=requires_grad) for a in arrays]
+
+
+def finite_problems_of(case, kinds=("float64", "complex128", "mixed")):
+    """Those of :func:`problems_of` whose outputs are finite numbers."""
+    return (problem for problem in problems_of(case, kinds) if problem.is_finite)
+
+
+def problems_of(case, kinds=("float64", "complex128", "mixed")):
+    """The case in each dtype that its operation accepts and gives differentiable outputs for."""
+    for kind in kinds:
+        if kind != "float64" and (case.op.real or "float64" not in case.dtypes):
+            continue
+        if kind == "mixed" and len(case.diff) < 2:
+            continue
+        try:
+            problem = Problem(case, kind)
+        except (RuntimeError, TypeError, NotImplementedError, ValueError):
+            if kind == "float64":
+                raise
+            continue
+        if problem.places:
+            yield problem
