@@ -24,7 +24,7 @@ def show(what, found, expected):
     """Print a value beside the expected one, and insist that they are equal."""
     found = torch.as_tensor(found).detach()
     expected = torch.as_tensor(expected, dtype=found.dtype)
-    assert torch.allclose(found, expected, rtol=1e-5), f"{what}: {found} is not {expected}"
+    assert torch.isclose(found, expected, rtol=1e-5).all(), f"{what}: {found} is not {expected}"
     print(f"  {what:<42} {text_of(found):>26}   calculus: {text_of(expected)}")
 
 

@@ -28,7 +28,9 @@ def load_images():
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise SystemExit("digits.py: the images come with scikit-learn; install it with: pip install scikit-learn") from None
+        raise SystemExit(
+            "digits.py: the images come with scikit-learn; install it with: pip install scikit-learn"
+        ) from None
     digits = load_digits()
     images = torch.tensor(digits.images, dtype=torch.float32).unsqueeze(1) / 16
     return TensorDataset(images, torch.tensor(digits.target, dtype=torch.int64))
@@ -201,7 +203,7 @@ def draw_predictions(images, labels, predicted, probabilities, path, rows=6, col
 
     order = sorted(range(len(labels)), key=lambda i: (predicted[i].item() == labels[i].item(), i))
     figure, grid = plt.subplots(rows, columns, figsize=(columns, rows * 1.25), layout="constrained")
-    for i, axes in zip(order, grid.flat):
+    for i, axes in zip(order, grid.flat, strict=False):
         right = predicted[i].item() == labels[i].item()
         text = f"{predicted[i].item()}" if right else f"{predicted[i].item()}, not {labels[i].item()}"
         axes.imshow(images[i, 0].numpy(), cmap="gray_r", vmin=0, vmax=1)
@@ -234,8 +236,12 @@ def draw(losses, held_out, model, folder):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--epochs", type=int, default=20, help="passes over the training images (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the order (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("out/digits"), help="folder to write to (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the split, the weights and the order (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/digits"), help="folder to write to (default: %(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="two epochs, without a goal: to see whether it runs")
     arguments = parser.parse_args()
     if arguments.epochs < 1:
@@ -267,7 +273,7 @@ def main():
     fresh = DigitReader()
     load_weights(fresh, path)
     images, _ = whole(held_out)
-    if not all((a == b).all() for a, b in zip(predict(model, images), predict(fresh, images))):
+    if not all((a == b).all() for a, b in zip(predict(model, images), predict(fresh, images), strict=True)):
         raise SystemExit(f"digits.py: the model loaded from {path} predicts something else")
     print(f"wrote {path}; loaded into a fresh model, it predicts the same")
     draw(losses, held_out, model, arguments.out)

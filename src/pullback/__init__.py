@@ -4,7 +4,7 @@ This module is the torch-shaped front door: names, nothing else. ``import pullba
 are made, and modules such as ``nn`` are loaded, when they are first asked for.
 """
 
-# ruff: noqa: F401, F403
+# ruff: noqa: F401, F403, F405
 
 from importlib import import_module as _import_module
 from math import e, inf, nan, pi

@@ -30,16 +30,15 @@ def as_dtype(name: str, dtype: Any, default: dtypes.dtype | None = None) -> dtyp
 
 def as_shape(name: str, sizes: tuple, size: Any = None) -> tuple[int, ...]:
     """The shape given as several integers, as one sequence of them, or by the keyword ``size``."""
-    if size is not None or (len(sizes) == 1 and isinstance(sizes[0], (tuple, list))):
-        if size is not None and sizes:
+    if size is not None:
+        if sizes:
             raise TypeError(f"{name}() got multiple values for argument 'size'")
-        given = sizes[0] if size is None else size
-        if not isinstance(given, (tuple, list)):
-            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(given).__name__}")
+        sizes = (size,)
+        if not isinstance(size, (tuple, list)):
+            raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(size).__name__}")
     elif not sizes:
         raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
-    else:
-        given = sizes
+    given = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
     shape = tuple([n if type(n) is int else as_size(name, n, i) for i, n in enumerate(given)])
     if shape and min(shape) < 0:
         raise RuntimeError(f"{name}: Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")

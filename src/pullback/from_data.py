@@ -61,9 +61,10 @@ def copied_array(array: np.ndarray, dtype: dtypes.dtype | None) -> np.ndarray:
 def array_from(data: Any) -> np.ndarray | None:
     """The array that ``data`` is, shows as, or is a list of; None where it is none of these."""
     if isinstance(data, (list, tuple)):
-        same = len({each.shape if type(each) is np.ndarray else () for each in data}) == 1
-        stacked = same and type(data[0]) is np.ndarray and data[0].ndim
-        return checked_array(np.stack(data)) if stacked else None
+        if not data or type(data[0]) is not np.ndarray or not data[0].ndim:
+            return None
+        same = all(type(each) is np.ndarray and each.shape == data[0].shape for each in data)
+        return checked_array(np.stack(data)) if same else None
     if isinstance(data, np.ndarray):
         return checked_array(data)
     if not isinstance(data, np.generic) and hasattr(data, "__array__"):

@@ -341,7 +341,8 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
         return
     value = checked_value(tensor, value)
     if index is False:
-        return  # a mask that holds nowhere
+        return  # a mask that holds nowhere; one that holds everywhere adds a dimension
+    index = None if index is True else index
     op, key, indices = parsed(tensor, index)
     target = tensor
     if op is not alias_item and key != (WHOLE, ...):

@@ -5,6 +5,7 @@ sequence, by their ``item()``.
 """
 
 import math
+from functools import cache, reduce
 from itertools import chain
 from typing import Any
 
@@ -23,23 +24,26 @@ def array_of(data: Any, dtype: dtypes.dtype | None = None) -> np.ndarray:
         ValueError: sequences of one depth differ in length, or an integer passes 64 bits.
         TypeError, RuntimeError: an element is no number, or does not fit the dtype.
     """
-    kind = type(data)
-    if kind in CATEGORY:
-        return fill([data], dtype or of_categories({CATEGORY[kind]})).reshape(())
+    if isinstance(data, (str, bytes)):
+        raise TypeError(
+            f"new(): invalid data type '{type(data).__name__}'; expected numbers, or nested sequences of them"
+        )
+    shape: list[int] = []
+    leaves = [data]
     if is_sequence(data):
         shape = shape_of(data)
         leaves = leaves_of(data, shape)
-        return fill(plain(leaves), dtype or infer(leaves)).reshape(shape)
-    if isinstance(data, (str, bytes)):
-        raise TypeError(f"new(): invalid data type '{kind.__name__}'; expected numbers, or nested sequences of numbers")
-    return fill(plain([data]), dtype or infer([data])).reshape(())
+    kinds = set(map(type, leaves))
+    if kinds <= CATEGORY.keys():
+        return fill(leaves, dtype or of_categories(kinds)).reshape(shape)
+    return fill([number(leaf) for leaf in leaves], dtype or common_dtype(leaves)).reshape(shape)
 
 
 def is_sequence(data: Any) -> bool:
     """Whether PyTorch looks for elements inside; a tensor is one element, and so is an array without dimensions."""
     if isinstance(data, (list, tuple)):
         return True
-    if isinstance(data, (str, bytes, dict, set)) or hasattr(data, "requires_grad"):
+    if type(data) in CATEGORY or isinstance(data, (str, bytes, dict, set)) or hasattr(data, "requires_grad"):
         return False
     return hasattr(data, "__len__") and hasattr(data, "__getitem__") and getattr(data, "ndim", 1) > 0
 
@@ -73,24 +77,17 @@ def check_level(level: list, dim: int, length: int) -> None:
             raise ValueError(f"expected sequence of length {length} at dim {dim} (got {len(item)})")
 
 
-def infer(leaves: list) -> dtypes.dtype:
-    """The dtype that holds all elements: the default dtype for floats, int64 for ints, an array's own for its elements."""
-    kinds = set(map(type, leaves))
-    if kinds <= CATEGORY.keys():
-        return of_categories({CATEGORY[kind] for kind in kinds})
-    found: dtypes.dtype | None = None
-    for each in {infer_one(leaf) for leaf in leaves}:
-        found = each if found is None else dtypes.promote_types(found, each)
-    assert found is not None
-    return found
-
-
-def of_categories(categories: set[int]) -> dtypes.dtype:
-    """The dtype of Python numbers, by the highest category among them; of none at all, the default."""
-    highest = max(categories, default=2)
+def of_categories(kinds: set[type]) -> dtypes.dtype:
+    """The dtype of Python numbers: the highest kind decides; floats, and no numbers at all, are of the default dtype."""
+    highest = max([CATEGORY[kind] for kind in kinds], default=2)
     if highest < 2:
         return dtypes.int64 if highest else dtypes.bool
     return dtypes.get_default_dtype() if highest == 2 else dtypes.default_complex()
+
+
+def common_dtype(leaves: list) -> dtypes.dtype:
+    """The dtype that holds all elements, of which some bring their own."""
+    return reduce(dtypes.promote_types, {infer_one(leaf) for leaf in leaves})
 
 
 def infer_one(leaf: Any) -> dtypes.dtype:
@@ -106,14 +103,10 @@ def infer_one(leaf: Any) -> dtypes.dtype:
     )
 
 
-def plain(leaves: list) -> list:
-    """The elements as Python numbers, so that one conversion fits all."""
-    if set(map(type, leaves)) <= CATEGORY.keys():
-        return leaves
-    return [leaf if type(leaf) in CATEGORY else number(leaf) for leaf in leaves]
-
-
 def number(leaf: Any) -> Any:
+    """An element as a Python number."""
+    if type(leaf) in CATEGORY:
+        return leaf
     if getattr(leaf, "ndim", 0) and math.prod(leaf.shape) != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
     if hasattr(leaf, "item"):
@@ -162,18 +155,26 @@ def fitting(number: Any, dtype: dtypes.dtype) -> Any:
             raise does_not_fit(number, dtype)
         number = number.real
     if dtype.category >= 2:
-        if not isinstance(number, complex) and math.isfinite(number) and abs(number) > dtypes.finfo(dtype).max:
+        if not isinstance(number, complex) and math.isfinite(number) and abs(number) > bounds(dtype)[1]:
             raise does_not_fit(number, dtype)
         return number
-    limits = dtypes.iinfo(dtype)
-    if not math.isfinite(number) or not min(limits.min, -limits.max) <= int(number) <= limits.max:
+    low, high = bounds(dtype)
+    if not math.isfinite(number) or not min(low, -high) <= int(number) <= high:
         raise does_not_fit(number, dtype)
-    return int(number) if dtype.is_signed else int(number) % 2**limits.bits
+    return int(number) if dtype.is_signed else int(number) % int(high + 1)
+
+
+@cache
+def bounds(dtype: dtypes.dtype) -> tuple[Any, Any]:
+    """The least and the largest number of a dtype."""
+    limits = dtypes.finfo(dtype) if dtype.category >= 2 else dtypes.iinfo(dtype)
+    return limits.min, limits.max
 
 
 def one(value: Any, dtype: dtypes.dtype) -> Any:
     """A Python number as NumPy's scalar of a dtype; RuntimeError where it does not fit."""
-    return fill([fitting(value, dtype)], dtype)[0]
+    kind = np.float32 if dtype.itemsize < 4 and dtype.category >= 2 else dtype.numpy.type
+    return kind(fitting(value, dtype))
 
 
 def does_not_fit(number: Any, dtype: dtypes.dtype) -> RuntimeError:

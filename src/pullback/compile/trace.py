@@ -8,6 +8,7 @@ from ..interpreters.dispatch import new_level, run
 from ..interpreters.traced import Trace, Traced
 from ..program import Program
 from ..tape.value import Tensor, wrap
+from ..tape.views import seen_at
 
 
 def trace(func: Callable, *args: Any) -> Program:
@@ -58,5 +59,5 @@ def lift(leaf: Any, record: Trace, level: int) -> Any:
 
 def lower(out: Any, level: int) -> Any:
     """A result's variable; what does not depend on the inputs is a constant."""
-    value = out._data if isinstance(out, Tensor) and out._level == level else out
+    value = seen_at(out, level)
     return value.var if isinstance(value, Traced) and value.level == level else out

@@ -16,6 +16,7 @@ from ..tape.engine import Pass, edge_of
 from ..tape.modes import modes
 from ..tape.promotion import dtype_of
 from ..tape.value import GRAD, Tensor, at_level, wrap
+from ..tape.views import seen_at
 from .vectorize import vmap
 
 
@@ -50,7 +51,7 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
             out = record(func, put(args, argnums, lifted), kwargs, level)
             out, aux = split_aux(out, has_aux, "grad")
             check_scalar(out)
-            one = values.ones_like(held(out, level))
+            one = values.ones_like(seen_at(out, level))
             found = pull([out], [one], leaves, level, modes.floor == 0)
             gradient = tree.unflatten(found, tree.flatten(inputs)[1])
             value = drop(out, level)
@@ -111,7 +112,7 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
 
 def dual_parts(out: Any, level: int) -> tuple:
     """A result's primal and tangent as the caller's tensors; a result that does not depend on the input has zeros."""
-    value = out._data if isinstance(out, Tensor) and out._level == level else out
+    value = seen_at(out, level)
     if isinstance(value, Dual) and value.level == level:
         return as_tensor(value.primal), as_tensor(value.tangent)
     value = as_tensor(value)
@@ -287,19 +288,16 @@ def check_cotangents(outputs: list, given: list) -> None:
             raise RuntimeError(f"vjp: an output has shape {list(o.shape)}, and its cotangent {list(g.shape)}")
 
 
-def held(out: Any, level: int) -> Any:
-    return out._data if out._level == level else out
-
-
 def drop(out: Any, level: int) -> Any:
     """A result as the caller's own tensor."""
-    if isinstance(out, Tensor) and out._level == level:
-        return as_tensor(out._data)
-    return out
+    value = seen_at(out, level)
+    return out if value is out else as_tensor(value)
 
 
 def pull(outputs: list, cotangents: list, leaves: list, level: int, recording: bool) -> list:
     """Gradients of the outputs with respect to leaves of a level; zeros where there is no dependence."""
+    for o in outputs:
+        seen_at(o, level)
     pairs = [(o, g) for o, g in zip(outputs, cotangents, strict=True) if o._level == level and o._flags & GRAD]
     work = Pass(level, False, True, {(leaf, 0) for leaf in leaves}, False)
     if pairs:

@@ -8,6 +8,7 @@ from .. import tree
 from ..interpreters.batched import Batched
 from ..interpreters.dispatch import new_level, values
 from ..tape.value import Tensor, wrap
+from ..tape.views import seen_at
 from ..tensor import functions
 
 
@@ -120,7 +121,7 @@ def lower(out: Any, level: int, size: int, dim: int | None) -> Any:
     """What a result of the mapped function is outside: the batch at ``dim``."""
     if not isinstance(out, Tensor):
         raise ValueError(f"vmap: the function must return tensors, got {type(out).__name__}")
-    value = out._data if out._level == level else out
+    value = seen_at(out, level)
     if type(value) is Batched and value.level == level:
         value = value.value
     elif dim is not None:

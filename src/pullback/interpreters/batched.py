@@ -30,7 +30,7 @@ class Batched(Value):
         rule = batching.rule_of(op)
         result = rule(values, op, held, _flags(args, level), top.size)
         if isinstance(result, (tuple, list)):
-            return type(result)([Batched(r, level) for r in result])
+            return tuple([Batched(r, level) for r in result])
         return Batched(result, level)
 
 

@@ -46,7 +46,7 @@ def _attach(result: Any, tangents: Any, level: int) -> Any:
     each = tangents if isinstance(tangents, (tuple, list)) else (tangents,)
     each = (*each, *[None] * (len(result) - len(each)))
     pairs = [r if t is None else Dual(r, t, level) for r, t in zip(result, each, strict=True)]
-    return type(result)(pairs)
+    return tuple(pairs)
 
 
 def _tangent(value: Any, level: int) -> Any:

@@ -45,7 +45,7 @@ class Traced(Value):
         outs = [trace.variable(r) for r in (result if several else [result])]
         trace.calls.append(Call(op, strip(args, lambda a: a.var if _is_mine(a, level) else a), outs, several))
         if several:
-            return type(result)([Traced(r, v, trace, level) for r, v in zip(result, outs, strict=True)])
+            return tuple([Traced(r, v, trace, level) for r, v in zip(result, outs, strict=True)])
         return Traced(result, outs[0], trace, level)
 
 

@@ -4,6 +4,7 @@ The numbers are PyTorch's, for the same seed.
 """
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -38,21 +39,41 @@ def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = N
 def trunc_normal_(
     tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Any:
-    """Fill with numbers from the normal distribution cut to [a, b], by inverting its distribution function."""
-    from scipy.special import erfinv
-
-    data = tensor._data
+    """Fill with numbers from the normal distribution cut to [a, b], by rejection (von Neumann, 1951)."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        import warnings
-
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    low, high = (0.5 * (1.0 + math.erf((bound - mean) / std / math.sqrt(2.0))) for bound in (a, b))
-    numbers = erfinv(random.uniform(data.shape, data.dtype, 2 * low - 1, 2 * high - 1, generator))
-    numbers = numbers * data.dtype.type(std * math.sqrt(2.0)) + data.dtype.type(mean)
-    return fill(tensor, np.clip(numbers, a, b), "trunc_normal_")
+    share = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
+    draw = _cut_normals if share > 0.3 else _accepted_uniforms
+    return fill(tensor, draw(tensor._data, mean, std, a, b, generator), "trunc_normal_")
+
+
+def _normal_cdf(x: float) -> float:
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def _cut_normals(like: Any, mean: float, std: float, a: float, b: float, generator: Any) -> Any:
+    """Normal numbers, drawn anew where they fall outside; for an interval that most fall into."""
+    low, high = like.dtype.type(a), like.dtype.type(b)
+    numbers = random.normal(like.shape, like.dtype, mean, std, generator)
+    while (outside := (numbers < low) | (numbers > high)).any():
+        numbers = np.where(outside, random.normal(like.shape, like.dtype, mean, std, generator), numbers)
+    return numbers
+
+
+def _accepted_uniforms(like: Any, mean: float, std: float, a: float, b: float, generator: Any) -> Any:
+    """Uniform numbers, each accepted in proportion to its density; for an interval that few normal ones fall into."""
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    numbers, pending = np.empty_like(like), np.ones(like.shape, bool)
+    while pending.any():
+        drawn = random.uniform(like.shape, like.dtype, a, b, generator)
+        numbers = np.where(pending, drawn, numbers)
+        with np.errstate(divide="ignore"):
+            heights = np.log(random.uniform(like.shape, like.dtype, generator=generator))
+        pending &= heights > ((drawn - mean) / std) ** 2 * -0.5 - peak
+    return numbers
 
 
 def constant_(tensor: Any, val: float) -> Any:
@@ -161,8 +182,6 @@ def kaiming_normal_(
 
 
 def _nothing_to_fill(tensor: Any) -> Any:
-    import warnings
-
     warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
     return tensor
 

@@ -8,10 +8,10 @@ import math
 
 from ..dtypes import float32
 from .checks import dim as checked_dim
+from .complex_numbers import HIDDEN
 from .table import FLOATING, composite, elementwise, overload
 
 FUNCTIONAL = {"homes": ("nn.functional",), "method": False}
-HIDDEN = {"function": False, "method": False}  # users see an overload of the same name
 BOTH = ("torch", "nn.functional")
 
 

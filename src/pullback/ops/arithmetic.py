@@ -53,7 +53,10 @@ elementwise(
     vjp={"input": lambda xp, grad: grad, "other": lambda xp, grad, alpha: times(-grad, alpha.conjugate())},
     jvp={"input": lambda xp, tangent: tangent, "other": lambda xp, tangent, alpha: times(-tangent, alpha)},
     aliases=("subtract",),
-    samples=lambda t: [*pairs(t), ((2.25, t(3)), {}), ((t(2, 3), t(3)), {"alpha": 2.5})],
+    samples=lambda t: [
+        *pairs(t)[:-2],
+        ((t(2, 3, dtype="float32"), 1.5), {}),
+        ((2, t(3, dtype="float32")), {}), ((t(2, 3), t(3)), {"alpha": 2.5})],
     errors=lambda t: [((t(2, 3), t(4)), {}, RuntimeError), ((t.bools(3), t.bools(3)), {}, RuntimeError)],
     **WRITABLE,
 )

@@ -7,15 +7,20 @@ result is the real part of what the complex formula gives.
 import math
 
 from ..dtypes import complex128, float32, float64
-from .table import FLOATING, LINEAR, elementwise, op
+from .table import FLOATING, LINEAR, elementwise, op, overload
 
-IDENTITY = {"vjp": {"input": lambda xp, grad: grad}, "jvp": LINEAR, "batch": "elementwise"}
+HIDDEN = {"function": False, "method": False}  # users see an overload of the same name
 
 
 def is_complex(value):
     """Whether a value of any interpreter has a complex dtype."""
     dtype = getattr(value, "dtype", None)
     return getattr(dtype, "kind", None) == "c" or getattr(dtype, "is_complex", False)
+
+
+def itself_unless_complex(op, input):
+    """What an overload chooses: the operation for complex tensors, and nothing for real ones."""
+    return (op, (input,)) if is_complex(input) else (None, input)
 
 
 def complex_and_integers(t):
@@ -30,7 +35,7 @@ def complex_and_integers(t):
 
 # -- parts -------------------------------------------------------------------------------------------------------------
 
-op(
+real = op(
     "real(input)",
     "The real parts of the elements, as a view; of a real tensor, the tensor itself.",
     vjp={"input": lambda xp, grad, input_dtype: xp.cast(grad, input_dtype)},
@@ -38,9 +43,10 @@ op(
     batch="elementwise",
     view=True,
     node="SelectBackward0",
-    method=False,
     samples=complex_and_integers,
+    **HIDDEN,
 )
+overload("real(input)", real.doc, lambda input: itself_unless_complex(real, input), method=False)
 
 
 def check_complex(name):
@@ -112,11 +118,6 @@ op(
 # -- conjugates --------------------------------------------------------------------------------------------------------
 
 
-def integers(t):
-    """Sample calls on integers: PyTorch gives the tensor itself back, which then has no node."""
-    return [((t.integers(0, 9, 3),), {}), ((t.integers(0, 9),), {}), ((t.integers(0, 9, 2, 0),), {})]
-
-
 def check_signed(input):
     """Raise RuntimeError for bools."""
     if input.dtype.category == 0:
@@ -125,13 +126,15 @@ def check_signed(input):
 
 
 CONJUGATE = {"vjp": {"input": lambda xp, grad: xp.conj(grad)}, "jvp": LINEAR, "batch": "elementwise"}
-op(
+conj = op(
     "conj(input)",
     "The complex conjugate of each element; of a real tensor, the tensor itself.",
     view=True,
     samples=complex_and_integers,
     **CONJUGATE,
+    **HIDDEN,
 )
+overload("conj(input)", conj.doc, lambda input: itself_unless_complex(conj, input))
 op(
     "conj_physical(input)",
     "The complex conjugate of each element, in memory of its own.",
@@ -140,29 +143,29 @@ op(
     samples=complex_and_integers,
     **CONJUGATE,
 )
-op(
+overload(
     "resolve_conj(input)",
     "The tensor itself: Pullback has no lazily conjugated tensors.",
-    view=True,
-    samples=integers,
-    **IDENTITY,
+    lambda input: (None, input),
 )
-op(
+overload(
     "resolve_neg(input)",
     "The tensor itself: Pullback has no lazily negated tensors.",
-    view=True,
-    samples=integers,
-    **IDENTITY,
+    lambda input: (None, input),
 )
-op(
+positive = op(
     "positive(input)",
     "The tensor itself, unless it is one of bools, which have no sign.",
+    vjp={"input": lambda xp, grad: grad},
+    jvp=LINEAR,
+    batch="elementwise",
     view=True,
     prepare=check_signed,
-    samples=integers,
+    samples=lambda t: [((t.integers(0, 9, 3),), {}), ((t.integers(0, 9),), {}), ((t.integers(0, 9, 2, 0),), {})],
     errors=lambda t: [((t.bools(3),), {}, RuntimeError)],
-    **IDENTITY,
+    **HIDDEN,
 )
+overload("positive(input)", positive.doc, lambda input: (None, *check_signed(input)))
 
 # -- polar form --------------------------------------------------------------------------------------------------------
 

@@ -38,32 +38,55 @@ def batch_contract(xp, op, args, batched, size):
     return xp.contract(left, right, f"{first},{second}->{letter}{output}")
 
 
-contract = op(
-    "contract(input, other, equation)",
-    "The sum over products of two tensors that ``equation`` says, such as ``ij,jk->ik``. No index occurs twice in a tensor, "
-    "and each occurs in two of the three.",
-    vjp={
-        "input": lambda xp, grad, other, equation: pull_contracted(xp, grad, other, equation, 0),
-        "other": lambda xp, grad, input, equation: pull_contracted(xp, grad, input, equation, 1),
-    },
-    jvp=BILINEAR,
-    operands=("input", "other"),
-    batch=batch_contract,
-    node="ViewBackward0",
-    samples=lambda t: [
+def prepare_contract(input, other, equation):
+    same_dtype("einsum", input, other)
+    return input, other, equation
+
+
+def contraction_op(name, node, samples):
+    """The contraction of two operands, under the name of node that PyTorch has for some of them."""
+    return op(
+        f"{name}(input, other, equation)",
+        "The sum over products of two tensors that ``equation`` says, such as ``ij,jk->ik``. No index occurs twice in a "
+        "tensor, and each occurs in two of the three.",
+        vjp={
+            "input": lambda xp, grad, other, equation: pull_contracted(xp, grad, other, equation, 0),
+            "other": lambda xp, grad, input, equation: pull_contracted(xp, grad, input, equation, 1),
+        },
+        jvp=BILINEAR,
+        operands=("input", "other"),
+        batch=batch_contract,
+        prepare=prepare_contract,
+        node=node,
+        samples=samples,
+        **INTERNAL,
+    )
+
+
+contract = contraction_op(
+    "contract",
+    "ViewBackward0",
+    lambda t: [
         ((t(2, 3), t(3, 4), "ij,jk->ik"), {}),
         ((t(2, 3), t(4, 3), "ij,kj->ki"), {}),
-        ((t(2, 3, 2), t(2, 4, 3), "bij,bkj->kbi"), {}),
+        ((t(2, 3, 2), t(2, 4, 2), "bij,bkj->kbi"), {}),
         ((t(2, 3), t(2, 3), "ij,ij->"), {}),
-        ((t(2, 3), t(3, 2), "ij,ji->ji"), {}),
-        ((t(2), t(3), "i,j->ji"), {}),
         ((t(2, 2), t(2, 3, 2), "ab,acb->c"), {}),
-        ((t(), t(3, 2), ",ij->ij"), {}),
         ((t(0, 3), t(3, 4), "ij,jk->ik"), {}),
         ((t(2, 0), t(0, 3), "ij,jk->ki"), {}),
     ],
-    **INTERNAL,
 )
+products = contraction_op(
+    "products",
+    "MulBackward0",
+    lambda t: [((t(2, 3), t(3, 2), "ij,ji->ji"), {}), ((t(2), t(3), "i,j->ji"), {}), ((t(), t(3, 2), ",ij->ij"), {})],
+)
+
+
+def by_equation(equation):
+    """The operation for a contraction: PyTorch multiplies element by element where nothing is summed."""
+    inputs, output = equation.split("->")
+    return products if set(inputs) <= {*output, ","} else contract
 
 
 # Reading an equation.
@@ -252,8 +275,9 @@ def follow(steps, live):
     for number, (i, j, left_steps, right_steps, equation) in enumerate(contractions, 1):
         left, right = reduce(live[i], *left_steps), reduce(live[j], *right_steps)
         if number == len(contractions):
-            return contract, (left, right, equation)
-        live = [x for k, x in enumerate(live) if k not in (i, j)] + [perform(contract, left, right, equation)]
+            return by_equation(equation), (left, right, equation)
+        result = perform(by_equation(equation), left, right, equation)
+        live = [x for k, x in enumerate(live) if k not in (i, j)] + [result]
     if not summed:
         return TABLE["permute"], (live[0], order)
     if order == tuple(range(len(order))):

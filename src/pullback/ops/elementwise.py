@@ -38,6 +38,7 @@ function(
     "The natural logarithm of one plus each element, exact near zero.",
     lambda xp, input: 1 / (input + 1),
     (-0.6, 3),
+    node="Log1PBackward0",
 )
 
 # -- trigonometric functions -------------------------------------------------------------------------------------------

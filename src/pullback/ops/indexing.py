@@ -160,6 +160,12 @@ for name, node in NODES.items():  # one operation; its last step names the node,
         node=f"{node}Backward0",
         method=False,
         function=False,
+        samples=lambda t: [
+            ((t(3, 4), (slice(0, 2), slice(1, None, 2))), {}),
+            ((t(3, 4), (-1, ..., None, slice(1, None))), {}),
+            ((t(3, 4), (..., slice(4, None))), {}),
+            ((t(), (None, ...)), {}),
+        ],
     )
 getitem, select_item, unsqueeze_item, alias_item = (TABLE[name] for name in NODES)
 
@@ -172,6 +178,13 @@ index = op(
     operands=("input",),
     method=False,
     function=False,
+    samples=lambda t: [
+        ((t(3, 4), (t.integers(-3, 3, 5),)), {}),
+        ((t(2, 3, 4), (WHOLE, t.integers(0, 3, 2, 1), t.integers(0, 4, 5))), {}),
+        ((t(2, 3, 4), (t.integers(0, 2, 2), WHOLE, t.integers(0, 4, 2))), {}),
+        ((t(3, 4), (WHOLE, t.integers(0, 4))), {}),
+        ((t(3, 4), (t.integers(0, 3, 0),)), {}),
+    ],
 )
 unindex = op(
     "unindex(input, index, shape)",
@@ -182,6 +195,12 @@ unindex = op(
     operands=("input",),
     method=False,
     function=False,
+    samples=lambda t: [
+        ((t(5, 4), (t.integers(-3, 3, 5),), (3, 4)), {}),
+        ((t(2, 2, 5), (WHOLE, t.integers(0, 3, 2, 1), t.integers(0, 4, 5)), (2, 3, 4)), {}),
+        ((t(2, 3), (t.integers(0, 2, 2), WHOLE, t.integers(0, 4, 2)), (2, 3, 4)), {}),
+        ((t(2, 1), (slice(0, 2), None, 1), (3, 4)), {}),
+    ],
 )
 
 

@@ -3,7 +3,7 @@
 from .batching import logical_ndim
 from .indexing import is_mask, needs_tensor, unbatchable
 from .table import LINEAR, composite, op, overload
-from .writing import WHOLE, check_value, fit, same_dtype, to_dtype
+from .writing import WHOLE, by_number_or_tensor, check_value, fit, same_dtype, to_dtype
 
 
 def check_mask(message, mask):
@@ -17,7 +17,7 @@ def prepare_masked_fill(input, mask, value):
     return input, mask, check_value("masked_fill", input, value)
 
 
-masked_fill = op(
+masked_fill = by_number_or_tensor(
     "masked_fill(input, mask, value)",
     "The input with a number, or the value of a zero-dim tensor, where the mask holds; mask and input broadcast.",
     vjp={
@@ -29,13 +29,12 @@ masked_fill = op(
     broadcasts=True,
     operands=("input", "mask"),
     prepare=prepare_masked_fill,
-    inplace=True,
     samples=lambda t: [
-        ((t(3, 4), t.bools(3, 4), 2.5), {}),
-        ((t(3, 4), t.bools(4), t()), {}),
-        ((t(4), t.bools(3, 1), 1.0), {}),
-        ((t(), t.bools(), t()), {}),
-        ((t(0, 4), t.bools(4), 1.0), {}),
+        (t(3, 4), t.bools(3, 4)),
+        (t(3, 4), t.bools(4)),
+        (t(4), t.bools(3, 1)),
+        (t(), t.bools()),
+        (t(0, 4), t.bools(4)),
     ],
     errors=lambda t: [
         ((t(3), t(3), 1.0), {}, RuntimeError),
@@ -56,6 +55,8 @@ def broadcast_shape(*shapes):
 def unselect(xp, grad, mask, shape):
     """The gradient of a tensor of ``shape`` from which the elements under a mask were selected."""
     full = broadcast_shape(shape, mask.shape)
+    if not full:
+        return xp.reshape(unselect(xp, grad, xp.reshape(mask, (1,)), (1,)), ())
     return fit(xp, xp.unindex(grad, (expanded(xp, mask, full),), full), shape)
 
 
@@ -138,12 +139,12 @@ masked_scatter = composite(
 # -- where a tensor is not zero ----------------------------------------------------------------------------------------
 
 nonzero_rows = op(
-    "nonzero_rows(input)",
+    "nonzero(input)",
     "The positions of the elements that are not zero, in order, one a row.",
     batch=unbatchable("nonzero"),
-    node="NonzeroBackward0",
     method=False,
     function=False,
+    samples=lambda t: [((t.bools(3, 4),), {}), ((t.bools(4),), {}), ((t.bools(),), {}), ((t.bools(0, 3),), {})],
 )
 nonzero_tuple = op(
     "nonzero_tuple(input)",
@@ -152,17 +153,17 @@ nonzero_tuple = op(
     batch=unbatchable("nonzero"),
     method=False,
     function=False,
+    samples=lambda t: [((t.bools(3, 4),), {}), ((t.bools(),), {})],
 )
-nonzero = overload(
+overload(
     "nonzero(input, *, as_tuple=False)",
     "The positions of the elements that are not zero: a matrix with one a row, or a tuple with one tensor a dimension.",
     lambda input, as_tuple: (nonzero_tuple if as_tuple else nonzero_rows, (input,)),
     out=True,
 )
-argwhere = op(
+overload(
     "argwhere(input)",
     "The positions of the elements that are not zero, in order, one a row.",
-    batch=unbatchable("argwhere"),
-    samples=lambda t: [((t.integers(0, 2, 3, 4),), {}), ((t.bools(4),), {}), ((t(),), {}), ((t(0, 3),), {})],
+    lambda input: (nonzero_rows, (input,)),
 )
 where_indices = nonzero_tuple  # what `where(condition)` with one argument is

@@ -5,6 +5,7 @@ broadcasts all dims but the last two. Rules use it and ``mm``; both operands hav
 """
 
 from .batching import logical_ndim, pad_dims
+from .checks import BOOL, FLOATING
 from .steps import INTERNAL, extent, fitted, is_tensor, need_tensors, times
 from .table import BILINEAR, TABLE, op, overload
 
@@ -31,7 +32,12 @@ def same_dtype(op_name, first, *others):
                 f"{op_name}: expected m1 and m2 to have the same dtype, but got: {dtype} != {other.dtype}; convert one "
                 "with .to(dtype)"
             )
-    if dtype.category == 0:
+    no_bools(op_name, first, *others)
+
+
+def no_bools(op_name, *operands):
+    """Raise PyTorch's error for products of bools, of which it has only the empty ones."""
+    if operands[0].dtype.category == BOOL and not any(0 in x.shape for x in operands if x is not None):
         raise NotImplementedError(f"{op_name}: not implemented for 'Bool'; convert the operands, as with .float()")
 
 
@@ -330,6 +336,8 @@ def check_summand(op_name, input, shape, dtype):
         )
     if input.dtype is not dtype:
         raise RuntimeError(f"{op_name}: self and mat2 must have the same dtype, but got {input.dtype} and {dtype}")
+    if dtype.category == BOOL and op_name != "addr":
+        raise NotImplementedError(f"{op_name}: not implemented for 'Bool'; convert the operands, as with .float()")
 
 
 def prepare_addmm(input, mat1, mat2, beta, alpha):
@@ -349,6 +357,11 @@ def prepare_addmv(input, mat, vec, beta, alpha):
 def prepare_addr(input, vec1, vec2, beta, alpha):
     need_matrices("addr", 1, vec1=vec1, vec2=vec2)
     check_summand("addr", input, (vec1.shape[0], vec2.shape[0]), input.dtype)
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, float) and max(x.dtype.category for x in (input, vec1, vec2)) < FLOATING:
+            raise RuntimeError(
+                f"addr: For integral input tensors, argument {name} must not be a floating point number, but got {factor}"
+            )
     return input, vec1, vec2, beta, alpha
 
 

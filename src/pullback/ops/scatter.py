@@ -5,10 +5,10 @@ it is a vector of positions of whole slices. It is never differentiable, and nev
 """
 
 from . import checks
-from .batching import full_batch, logical_ndim
+from .batching import full_batch, logical_ndim, pad_dims
 from .indexing import batch_index, batch_index_put
-from .table import LINEAR, TABLE, op
-from .writing import WHOLE, check_value, needs_tensor, number, same_dtype, to_dtype
+from .table import LINEAR, TABLE, op, overload
+from .writing import WHOLE, by_number_or_tensor, check_value, fit, needs_tensor, number, same_dtype, to_dtype
 
 # -- checks ------------------------------------------------------------------------------------------------------------
 
@@ -118,9 +118,10 @@ def batch_slices(put):
             found = batch_index_put(xp, TABLE["index_put"], [args[0], key, values, accumulate], flags, size)
         else:
             source = args[3]
-            if hasattr(source, "ndim") and "source" in op.params:
-                source = full_batch(xp, source, batched[3], size)
-                source = source if ndim else xp.reshape(source, (size, 1))
+            if hasattr(source, "ndim"):
+                source = source if batched[3] else xp.unsqueeze(source, 0)
+                source = pad_dims(xp, source, max(ndim, 1))
+                source = xp.expand(source, (size, *tuple(source.shape)[1:]))
             found = xp.call(op, [args[0], args[1] + 1, args[2], source, *args[4:]])
         return found if ndim else xp.reshape(found, (size,))
 
@@ -162,6 +163,11 @@ ungather = op(
     operands=("input", "index"),
     method=False,
     function=False,
+    samples=lambda t: [
+        ((t(2, 4), 0, t.integers(0, 3, 2, 4), (3, 4)), {}),
+        ((t(3, 1), -1, t.integers(0, 4, 3, 1), (3, 4)), {}),
+        ((t(2), 0, t.integers(0, 1, 2), ()), {}),
+    ],
 )
 
 
@@ -183,17 +189,20 @@ def covered(xp, src, index):
     return xp.getitem(src, tuple([slice(n) for n in index.shape]))
 
 
-def prepare_scatter(input, dim, index, src, value, reduce):
-    if (src is None) == (value is None):
-        raise TypeError("scatter(): exactly one of src and value is needed")
-    if value is not None and hasattr(value, "dtype") and value.ndim:
-        raise TypeError(f"scatter(): argument 'value' must be Number, not a tensor of shape {list(value.shape)}")
-    src = src if value is None else value
-    if not hasattr(src, "dtype"):
-        src = number(src, input.dtype)
+def prepare_scatter(input, dim, index, src, reduce):
+    needs_tensor("scatter", "src", 4, src)
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce}")
-    return input, check_scatter("scatter", input, dim, index, src), index, src, None, reduce
+    return input, check_scatter("scatter", input, dim, index, src), index, src, reduce
+
+
+def prepare_scatter_value(input, dim, index, value, reduce):
+    if getattr(value, "ndim", 0):
+        raise TypeError(f"scatter(): argument 'value' must be Number, not a tensor of shape {list(value.shape)}")
+    if reduce not in (None, "add", "multiply"):
+        raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce}")
+    value = value if hasattr(value, "dtype") else number(value, input.dtype)
+    return input, check_scatter("scatter", input, dim, index, None), index, value, reduce
 
 
 def only_linear(reduce):
@@ -214,9 +223,10 @@ def scatter_source(xp, grad, dim, index, reduce, src_shape):
     return for_source(xp, xp.gather(grad, dim, index), src_shape)
 
 
+DOC = "The input with elements of ``src``, or one number, at positions along a dimension. ``reduce``: 'add' or 'multiply'."
 scatter = op(
-    "scatter(input, dim, index, src=None, *, value=None, reduce=None)",
-    "The input with elements of ``src``, or one number, at positions along a dimension. ``reduce``: 'add' or 'multiply'.",
+    "scatter(input, dim, index, src, *, reduce=None)",
+    DOC,
     vjp={"input": scatter_input, "src": scatter_source},
     jvp={
         "input": lambda xp, tangent, dim, index, reduce: scatter_input(xp, tangent, dim, index, reduce),
@@ -225,15 +235,13 @@ scatter = op(
         ),
     },
     batch=batch_along(),
-    operands=("input", "index"),
+    operands=("input", "index", "src"),
     prepare=prepare_scatter,
-    inplace=True,
-    out=True,
+    method=False,
+    function=False,
     samples=lambda t: [
         ((t(3, 4), 0, t.integers(0, 1, 1, 4), t(1, 4)), {}),
         ((t(3, 4), 1, t.integers(3, 4, 2, 1), t(2, 1)), {}),
-        ((t(3, 4), -1, t.integers(0, 4, 3, 2), 1.5), {}),
-        ((t(3, 4), 0, t.integers(0, 3, 2, 3)), {"value": 2}),
         ((t(), 0, t.integers(0, 1), t()), {}),
         ((t(3), 0, t.integers(0, 3, 0), t(2)), {}),
     ],
@@ -241,8 +249,43 @@ scatter = op(
         ((t(3, 4), 0, t.integers(3, 5, 2, 4), t(2, 4)), {}, RuntimeError),
         ((t(3, 4), 0, t.integers(0, 3, 4, 4), t(2, 4)), {}, RuntimeError),
         ((t(3, 4), 0, t.integers(0, 3, 2), t(2, 4)), {}, RuntimeError),
-        ((t(3, 4), 0, t.integers(0, 3, 2, 4), 1.0), {"reduce": "mean"}, RuntimeError),
     ],
+)
+scatter_value = op(
+    "scatter_value(input, dim, index, value, *, reduce=None)",
+    DOC,
+    vjp={"input": scatter_input},
+    jvp={"input": lambda xp, tangent, dim, index, reduce: scatter_input(xp, tangent, dim, index, reduce)},
+    batch=batch_along(),
+    operands=("input", "index"),
+    prepare=prepare_scatter_value,
+    node="ScatterBackward1",
+    method=False,
+    function=False,
+    samples=lambda t: [
+        ((t(3, 4), -1, t.integers(0, 4, 3, 2), 1.5), {}),
+        ((t(3, 4), 0, t.integers(0, 3, 2, 3), 2), {}),
+    ],
+    errors=lambda t: [((t(3, 4), 0, t.integers(0, 3, 2, 4), 1.0), {"reduce": "mean"}, RuntimeError)],
+)
+
+
+def choose_scatter(input, dim, index, src, value, reduce):
+    if (src is None) == (value is None):
+        raise TypeError(
+            "scatter() received an invalid combination of arguments: exactly one of src and value is needed"
+        )
+    if hasattr(src, "dtype"):
+        return scatter, (input, dim, index, src, reduce)
+    return scatter_value, (input, dim, index, src if value is None else value, reduce)
+
+
+overload("scatter(input, dim, index, src=None, *, value=None, reduce=None)", DOC, choose_scatter, out=True)
+overload(
+    "scatter_(input, dim, index, src=None, *, value=None, reduce=None)",
+    f"In-place form of :func:`scatter`. {DOC}",
+    lambda *args: (*choose_scatter(*args), True),
+    function=False,
 )
 
 
@@ -453,25 +496,26 @@ def prepare_index_fill(input, dim, index, value):
     return input, checks.dim("index_fill", dim, input.ndim), index, check_value("index_fill", input, value)
 
 
-index_fill = op(
+index_fill = by_number_or_tensor(
     "index_fill(input, dim, index, value)",
     "The input with a number, or the value of a zero-dim tensor, in the slices at a vector of positions along a dimension.",
     vjp={
         "input": lambda xp, grad, dim, index: xp.index_fill(grad, dim, index, 0),
-        "value": lambda xp, grad, dim, index, value_dtype: to_dtype(
-            xp, xp.sum(xp.where(xp.index_fill(xp.zeros_like(grad), dim, index, 1) != 0, grad, 0)), value_dtype
+        "value": lambda xp, grad, dim, index, value_shape, value_dtype: to_dtype(
+            xp,
+            fit(xp, xp.where(xp.index_fill(xp.zeros_like(grad), dim, index, 1) != 0, grad, 0), value_shape),
+            value_dtype,
         ),
     },
     jvp=LINEAR,
     batch=batch_slices(lambda xp, input, dim, index, value: (value, False)),
     operands=("input", "index"),
     prepare=prepare_index_fill,
-    inplace=True,
     samples=lambda t: [
-        ((t(3, 4), 0, t.integers(0, 3, 2), 1.5), {}),
-        ((t(3, 4), -1, t.integers(-4, 4, 2), t()), {}),
-        ((t(3, 4), 1, t.integers(0, 4), t()), {}),
-        ((t(), 0, t.integers(0, 1), 2.0), {}),
+        (t(3, 4), 0, t.integers(0, 3, 2)),
+        (t(3, 4), -1, t.integers(-4, 4, 2)),
+        (t(3, 4), 1, t.integers(0, 4)),
+        (t(), 0, t.integers(0, 1)),
     ],
     errors=lambda t: [
         ((t(3, 4), 0, t.integers(3, 5, 2), 1.0), {}, IndexError),

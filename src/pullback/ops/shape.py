@@ -96,14 +96,18 @@ def reshaped(xp, op, args, batched, size):
 # -- reshape and view --------------------------------------------------------------------------------------------------
 
 
+def is_contiguous(input):
+    """Whether a tensor's memory is in the order of its elements, or it is a value that has no memory."""
+    flags = getattr(input._data, "flags", None)
+    return flags is None or flags.c_contiguous
+
+
 def is_viewable(input, shape):
-    """Whether a tensor's memory can be seen as ``shape`` without a copy; what has no memory always can."""
-    data = input._data
-    flags = getattr(data, "flags", None)
-    if flags is None or flags.c_contiguous:
+    """Whether a tensor's memory can be seen as ``shape`` without a copy."""
+    if is_contiguous(input):
         return True
     try:
-        data.reshape(shape, copy=False)
+        input._data.reshape(shape, copy=False)
     except ValueError:
         return False
     return True
@@ -154,24 +158,42 @@ view = op(
     **METHOD,
 )
 
-reshape = op(
-    "reshape(input, shape)",
+def reshaping(name, node, doc, jvp):
+    """Declare a form of ``reshape``: PyTorch's node tells whether the memory had to be copied."""
+    return op(
+        f"{name}(input, shape)",
+        doc,
+        vjp={"input": lambda xp, grad, input_shape: xp.reshape(grad, input_shape)},
+        jvp=jvp,
+        batch=reshaped,
+        operands=("input",),
+        view=True,
+        node=node,
+        samples=shape_samples,
+        **INTERNAL,
+    )
+
+
+reshape = reshaping(
+    "reshape",
+    "UnsafeViewBackward0",
     "The input's elements in another shape: a view where its memory allows that, a copy otherwise.",
-    vjp={"input": lambda xp, grad, input_shape: xp.reshape(grad, input_shape)},
-    jvp=LINEAR,
-    batch=reshaped,
-    operands=("input",),
-    view=True,
-    node="UnsafeViewBackward0",
-    samples=shape_samples,
-    **INTERNAL,
+    LINEAR,
+)
+reshape_alias = reshaping(
+    "reshape_alias",
+    "ReshapeAliasBackward0",
+    "The input's memory, which is not contiguous, seen in another shape.",
+    {"input": lambda xp, tangent, shape: xp.reshape(tangent, shape)},
 )
 
 
 def reshape_to(op_name, input, shape):
-    """What a reshape to ``shape`` runs: ``view`` where the memory can stay, a copy where it cannot."""
+    """What a reshape to ``shape`` runs: a view where the memory can stay, a copy where it cannot."""
     shape = resolved(op_name, input.shape, shape)
-    return (view if is_viewable(input, shape) else reshape), (input, shape)
+    if is_contiguous(input):
+        return view, (input, shape)
+    return (reshape_alias if is_viewable(input, shape) else reshape), (input, shape)
 
 
 form(
@@ -223,7 +245,7 @@ def choose_unflatten(input, dim, sizes):
     shape = tuple(input.shape)
     dim = checks.dim("unflatten", dim, len(shape))
     target = unflattened(shape[dim] if shape else 1, dim, sizes)
-    return reshape_to("unflatten", input, (*shape[:dim], *target, *shape[dim + 1 :]))
+    return view, (input, (*shape[:dim], *target, *shape[dim + 1 :]))
 
 
 def unflattened(extent, dim, given):
@@ -687,8 +709,7 @@ contiguous = op(
 
 
 def choose_contiguous(input, memory_format=None):
-    flags = getattr(input._data, "flags", None)
-    return (None, input) if flags is None or flags.c_contiguous else (contiguous, (input,))
+    return (None, input) if is_contiguous(input) else (contiguous, (input,))
 
 
 form(

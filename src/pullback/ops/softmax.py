@@ -14,6 +14,7 @@ from .table import composite, op
 op(
     "peak(input, dim)",
     "The largest real part over ``dim``, which is kept: a constant for every derivative. ``-inf`` of no elements.",
+    operands=("input",),
     batch=shifted("dim", whole=True),
     samples=lambda t: [((t(2, 3), 1), {}), ((t(2, 3), (0, 1)), {}), ((t(), None), {}), ((t(0, 3), 0), {})],
     **INTERNAL,
@@ -94,8 +95,8 @@ def softmax_like(name, doc, formula, homes, **fields):
             ((t(2, 3), -1), {}),
             ((t(5), 0), {}),
             ((t(), 0), {}),
-            ((t(0, 3), 0), {}),
-            ((t(0, 3), 1), {}),
+            ((t(0, 3, dtype="float32"), 0), {}),
+            ((t(0, 3, dtype="float32"), 1), {}),
         ],
         errors=lambda t: [((t(2, 3), 2), {}, IndexError), ((t.integers(0, 9, 3), 0), {}, RuntimeError)],
         **fields,

@@ -6,7 +6,7 @@ a tensor that is written takes the dtype of the one it is written to, and its gr
 
 from . import checks
 from .batching import elementwise, full_batch
-from .table import LINEAR, op
+from .table import LINEAR, node_name, op, overload
 
 WHOLE = slice(None)
 
@@ -98,6 +98,8 @@ def check_value(op_name, input, value):
 def batch_whole(xp, op, args, batched, size):
     """The target has the batch's dimension even where only what is written has one."""
     target = full_batch(xp, args[0], batched[0], size)
+    if op.name == "fill" and batched[1]:
+        op = copy  # one value for each element of the batch, each for a whole tensor
     return elementwise(xp, op, [target, *args[1:]], [True, *batched[1:]], size)
 
 
@@ -114,21 +116,60 @@ copy = op(
     method=False,
     function=False,
     node="CopyBackwards",
+    samples=lambda t: [
+        ((t(3, 4), t(3, 4)), {}),
+        ((t(3, 4), t(4)), {}),
+        ((t(3, 4), t(3, 1)), {}),
+        ((t(3, 4), t(dtype="float32")), {}),
+        ((t(), t()), {}),
+        ((t(0, 4), t(4)), {}),
+    ],
 )
-fill = op(
+
+
+def by_number_or_tensor(signature, doc, *, samples, **fields):
+    """Declare an operation whose last argument is a number or a zero-dim tensor: one set of rules, and a node for each.
+
+    ``samples``: of the first arguments, without the value.
+    """
+    name, params = signature.split("(")
+    node = node_name(name)
+    shared = dict(fields, inplace=True, method=False, function=False)
+    number_form = op(signature, doc, node=node, samples=lambda t: [((*args, 1.5), {}) for args in samples(t)], **shared)
+    shared.pop("errors")
+    tensor_form = op(
+        f"{name}_tensor({params}",
+        doc,
+        node=node.replace("0", "1"),
+        samples=lambda t: [((*args, t()), {}) for args in samples(t)],
+        **shared | {"inplace": False},
+    )
+
+    def choose(*args):
+        return (tensor_form if hasattr(args[-1], "dtype") else number_form), args
+
+    overload(signature, doc, choose, method=name != "fill")
+    overload(
+        f"{name}_({params}",
+        f"In-place form of :func:`{name}`. {doc}",
+        lambda *args: (*choose(*args), True),
+        function=name == "fill",
+    )
+    return number_form
+
+
+fill = by_number_or_tensor(
     "fill(input, value)",
     "A tensor like the input, filled with a number or the value of a zero-dim tensor.",
     vjp={
         "input": lambda xp, grad: xp.zeros_like(grad),
-        "value": lambda xp, grad, value_dtype: to_dtype(xp, xp.sum(grad), value_dtype),
+        "value": lambda xp, grad, value_shape, value_dtype: to_dtype(xp, fit(xp, grad, value_shape), value_dtype),
     },
     jvp=LINEAR,
     batch=batch_whole,
     operands=("input",),
     prepare=lambda input, value: (input, check_value("fill", input, value)),
-    method=False,
-    inplace=True,
-    samples=lambda t: [((t(3, 4), 2.5), {}), ((t(3, 4), t()), {}), ((t(), 1), {}), ((t(0, 3), t()), {})],
+    samples=lambda t: [(t(3, 4),), (t(),), (t(0, 3),)],
     errors=lambda t: [((t(3), t(1)), {}, RuntimeError), ((t(3), "a"), {}, TypeError)],
 )
 zero = op(
@@ -140,6 +181,7 @@ zero = op(
     method=False,
     function=False,
     inplace=True,
+    samples=lambda t: [((t(3, 4),), {}), ((t(),), {}), ((t(0, 3),), {})],
 )
 
 
@@ -167,9 +209,10 @@ put_region = op(
     },
     jvp=LINEAR,
     batch=batch_region(lambda index: index),
-    operands=("input",),
+    operands=("input", "src"),
     method=False,
     function=False,
+    samples=lambda t: [((t(3, 4), t(2), (slice(1, None), 0)), {}), ((t(3, 4), t(4), (..., None, slice(None))), {})],
 )
 
 

@@ -78,11 +78,13 @@ def call(op: Op, args: tuple) -> Any:
 
 def has_fast_path(op: Op) -> bool:
     """Operations of lists, with several outputs, or without tensors take the general path at once."""
-    return bool(op.operands) and not op.outputs and not op.lists and not {"tensors", "indices"} & {*op.params}
+    return bool(op.operands) and not op.outputs and not {"tensors", "indices"} & {*op.params}
 
 
 def _general(op: Op) -> Callable:
-    return lambda *args: general(op, args)
+    args = ", ".join(op.params)
+    source = f"def {op.name}({signature(op)}):\n    return general(op, ({args},))\n"
+    return define(op.name, source, {"general": general, "op": op})
 
 
 def write(op: Op) -> Callable:
@@ -115,8 +117,14 @@ def signature(op: Op) -> str:
 
 
 def tensor_params(op: Op) -> list[str]:
-    """The parameters that may be tensors."""
-    return [p for p in op.params if p in op.operands or p in op.diff]
+    """The parameters that are tensors: those that are differentiated or promoted, or the first."""
+    found = [p for p in op.params if p in op.diff or (op.types != KEEP and p in op.operands)]
+    return found or [op.params[0]]
+
+
+def other_params(op: Op) -> list[str]:
+    """The parameters that may be tensors too: indices, conditions."""
+    return [p for p in op.params if p not in tensor_params(op) and p not in op.defaults]
 
 
 def guarded(op: Op, tensors: list[str], kernel: Any) -> list[str]:
@@ -126,7 +134,9 @@ def guarded(op: Op, tensors: list[str], kernel: Any) -> list[str]:
     opened = [f"if type({first}) in plain:", *indent([*care, *looked_at(first), f"kind = d_{first}.dtype"], 1)]
     for p in rest:
         opened += indent(operand(op, p), 1)
-    flags = " | ".join(f"f_{p}" for p in tensors)
+    for p in other_params(op):
+        opened += indent([f"d_{p}, f_{p} = {p}, 0", f"if type({p}) in plain:", *indent(looked_at(p), 1)], 1)
+    flags = " | ".join(f"f_{p}" for p in [*tensors, *other_params(op)])
     same = "".join(f" and ok_{p}" for p in rest)
     floating = "(kind is F32 or kind is F64)" if op.diff or op.types != KEEP else "True"
     if op.types == KEEP and op.diff:
@@ -158,11 +168,12 @@ def operand(op: Op, p: str) -> list[str]:
 
 def path(op: Op, tensors: list[str], kernel: Any) -> list[str]:
     """Compute, and record if a gradient is wanted."""
-    given = [f"d_{p}" if p in tensors else p for p in op.params if p not in ufunc_settings(op, kernel)]
+    held = {*tensors, *other_params(op)}
+    given = [f"d_{p}" if p in held else p for p in op.params if p not in ufunc_settings(op, kernel)]
     compute = f"data = kernel({', '.join(given)}{', out=...' if isinstance(kernel, ufunc) else ''})"
     args = ", ".join(op.params)
     lines = [compute]
-    if op.broadcasts and len(tensors) > 1:
+    if op.broadcasts and len(held) > 1:
         lines = ["try:", f"    {compute}", "except ValueError:", f"    return general(op, ({args},), {bool(op.prepare)})"]
     if not isinstance(kernel, ufunc):
         lines += ["if type(data) is not ndarray:", "    data = asarray(data)"]
@@ -206,6 +217,8 @@ def fixed(op: Op) -> list[str]:
         return ["node.fix = None"]
     first, rest = tensors[0], tensors[1:]
     differ = " or ".join(f"of_{p} in plain and d_{first}.shape != d_{p}.shape" for p in rest)
+    if other_params(op):
+        differ += f" or d_{first}.shape != data.shape"
     shapes = [f"    s_{p} = d_{p}.shape if f_{p} else full" for p in op.diff]
     each = ", ".join(f"None if s_{p} == full else (s_{p}, None)" for p in op.diff)
     return [f"if {differ}:", "    full = data.shape", *shapes, f"    node.fix = ({each},)", "else:", "    node.fix = None"]
@@ -227,7 +240,7 @@ def kept(op: Op) -> str:
 
 def kept_value(op: Op, name: str) -> str:
     """The expression for a saved name."""
-    tensors = tensor_params(op)
+    tensors = [*tensor_params(op), *other_params(op)]
     if name in op.params:
         return f"d_{name}" if name in tensors else name
     if name == "result":

@@ -314,14 +314,18 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
     return result._data if isinstance(result, Tensor) and type(base) is ndarray else result
 
 
+def snapshot(tensor: Tensor) -> Tensor:
+    """Another tensor with the same data and history, for those who need it as it is now."""
+    copy = new(Tensor)
+    copy._data, copy._flags, copy._fn = tensor._data, tensor._flags, tensor._fn
+    copy._level, copy._nr = tensor._level, tensor._nr
+    return copy
+
+
 def lift(target: Tensor, level: int) -> None:
     """Make a tensor (through its base) one of a higher level, as a value of that level is written into it."""
     base = target if target._view is None else target._view.base
-    lower = wrap(base._data) if not base._level else at_level(base._data, base._level)
-    if base._data is not lower._data:
-        lower._data = base._data
-    lower._flags, lower._fn, lower._nr = base._flags, base._fn, base._nr
-    base._data, base._level, base._fn, base._flags = lower, level, None, CARE
+    base._data, base._level, base._fn, base._flags = snapshot(base), level, None, CARE
     if base._family is None:
         base._family = Family()
     base._family.epoch = tick()
@@ -331,6 +335,8 @@ def lift(target: Tensor, level: int) -> None:
 def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: int) -> None:
     """The in-place form where there is no memory to write: the target holds the result from now on."""
     raw = [record.held(a, level) for a in args]
+    if raw[0] is target:  # a constant of this level until now
+        raw[0] = snapshot(target)
     promoted = op.types is not KEEP and promote(op, raw)
     result = run(op, raw)
     if dtype_of(result) is not dtype_of(target._data):

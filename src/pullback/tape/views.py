@@ -61,13 +61,22 @@ def settle(tensor: Tensor) -> int:
     view = tensor._view
     if view is not None and view.epoch != view.family.epoch:
         regenerate(tensor, view)
-    return tensor._flags & GRAD if type(tensor._data) is ndarray and not tensor._inference else tensor._flags
+    is_plain = type(tensor._data) is ndarray and not tensor._inference and not tensor._level
+    return tensor._flags & GRAD if is_plain else tensor._flags
+
+
+def seen_at(out: Any, level: int) -> Any:
+    """What a tensor of a level holds, its history up to date; anything else as it is."""
+    if not isinstance(out, Tensor) or out._level != level:
+        return out
+    settle(out)
+    return out._data
 
 
 def regenerate(tensor: Tensor, view: View) -> None:
     """Replay a view on its base as it is now."""
     view.epoch = view.family.epoch
-    before, modes.floor = modes.floor, view.base._level
+    before, modes.floor = modes.floor, min(modes.floor, view.base._level)
     try:
         fresh = replay(view.base, view.chain)
     finally:

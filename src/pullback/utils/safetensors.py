@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from numpy import ascontiguousarray
+from numpy import array, frombuffer
 
+from .. import dtypes
 from ..tape.value import Tensor, wrap
 
 
@@ -60,22 +61,35 @@ def save(tensors: Mapping[str, Any], metadata: dict[str, str] | None = None) -> 
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"save_file: '{name}' is no Tensor but {type(tensor).__name__}")
-    arrays = {name: ascontiguousarray(tensor._data).reshape(tensor._data.shape) for name, tensor in tensors.items()}
-    return serialize(arrays, metadata)
+    return serialize({name: array(tensor._data, order="C") for name, tensor in tensors.items()}, metadata)
 
 
 def load(data: bytes, device: Any = "cpu") -> dict[str, Any]:
     """The tensors of a file's content, by their names."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as deserialize
+    from safetensors import SafetensorError, deserialize
 
     if str(device) != "cpu":
         raise RuntimeError(f"load_file: tensors are loaded to the CPU, not to {device}")
     try:
-        arrays = deserialize(data)
+        entries = deserialize(data)
     except SafetensorError as error:
         raise RuntimeError(f"load_file: this is not a file in the safetensors format ({error})") from error
-    return {name: wrap(array if array.flags.writeable else array.copy()) for name, array in arrays.items()}
+    return {name: read_entry(name, entry) for name, entry in entries}
+
+
+# The format's names of the dtypes.
+DTYPES = {
+    "BOOL": dtypes.bool, "U8": dtypes.uint8, "I8": dtypes.int8, "U16": dtypes.uint16, "I16": dtypes.int16,
+    "U32": dtypes.uint32, "I32": dtypes.int32, "U64": dtypes.uint64, "I64": dtypes.int64, "F16": dtypes.float16,
+    "BF16": dtypes.bfloat16, "F32": dtypes.float32, "F64": dtypes.float64, "C64": dtypes.complex64,
+}  # fmt: skip
+
+
+def read_entry(name: str, entry: dict[str, Any]) -> Tensor:
+    if entry["dtype"] not in DTYPES:
+        raise RuntimeError(f"load_file: '{name}' is of the type {entry['dtype']}, which Pullback does not have")
+    flat = frombuffer(bytearray(entry["data"]), DTYPES[entry["dtype"]].numpy)  # a bytearray's can be written
+    return wrap(flat.reshape(entry["shape"]))
 
 
 def _usual_mode() -> int:

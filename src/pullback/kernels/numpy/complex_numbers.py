@@ -54,16 +54,6 @@ def conj_physical(input):
 
 
 @kernel
-def resolve_conj(input):
-    return input
-
-
-@kernel
-def resolve_neg(input):
-    return input
-
-
-@kernel
 def positive(input):
     return input
 

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from .registry import KERNELS, kernel, kernel_into
+from .registry import INTO, KERNELS, kernel, kernel_into
 
 # Above this many elements, rows are added by SciPy's sparse product (55 µs for 5,000 rows of 64, where np.add.at over
 # elements takes 570 and over rows 2,760); below it, SciPy is not imported for what takes 30 µs without.
@@ -75,11 +75,8 @@ def check_flat(index, size):
 
 
 @kernel
-def nonzero_rows(input):
+def nonzero(input):
     return np.argwhere(input)
-
-
-KERNELS.update(argwhere=nonzero_rows)
 
 
 @kernel
@@ -207,15 +204,29 @@ def index_put(input, indices, values, accumulate=False):
 @kernel_into
 def index_put_into(target, indices, values, accumulate=False):
     try:
+        if not np.size(values):
+            np.broadcast_to(values, found_shape(target, indices))  # NumPy lets any empty array pass
         (accumulate_at if accumulate else assign)(target, indices, values)
-    except IndexError as error:
-        raise IndexError(reworded(error)) from None
-    except ValueError:
-        found = list(np.broadcast_to(np.False_, target.shape)[indices].shape)
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(np.shape(values))} cannot be broadcast to indexing result of "
-            f"shape {found}"
-        ) from None
+    except (IndexError, ValueError) as error:
+        raise refusal(error, target, indices, values) from None
+
+
+def found_shape(target, indices):
+    return np.broadcast_to(np.False_, target.shape)[indices].shape
+
+
+def refusal(error, target, indices, values):
+    """PyTorch's error for what NumPy refused to write."""
+    try:
+        found = found_shape(target, indices)
+    except IndexError as out_of_range:
+        return IndexError(reworded(out_of_range))
+    if isinstance(error, IndexError):
+        return IndexError(reworded(error))
+    return RuntimeError(
+        f"shape mismatch: value tensor of shape {list(np.shape(values))} cannot be broadcast to indexing result of shape "
+        f"{list(found)}"
+    )
 
 
 @kernel
@@ -339,3 +350,8 @@ def zero_into(target):
 
 def _dtype(input):
     return np.asarray(input).dtype
+
+
+# What takes a number or a zero-dim tensor is one kernel for two operations.
+KERNELS.update(fill_tensor=fill, masked_fill_tensor=masked_fill)
+INTO.update(fill_tensor=fill_into, masked_fill_tensor=masked_fill_into)

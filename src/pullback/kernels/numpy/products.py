@@ -51,7 +51,7 @@ def bmm(input: np.ndarray, mat2: np.ndarray) -> np.ndarray:
 def matmul(input: np.ndarray, other: np.ndarray) -> np.ndarray:
     if input.ndim > 2 > other.ndim - 1 and input.flags.c_contiguous:
         *rows, columns = input.shape  # one product of matrices, however many dims the left one has
-        return input.reshape(prod(rows), columns).dot(other).reshape(*rows, *other.shape[1:])
+        return input.reshape(prod(rows), columns).dot(other).reshape((*rows, *other.shape[1:]))
     return np.matmul(input, other)
 
 
@@ -59,6 +59,37 @@ def matmul(input: np.ndarray, other: np.ndarray) -> np.ndarray:
 @in_float32
 def vdot(input: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.vdot(input, other) if input.dtype.kind == "c" else input.dot(other)
+
+
+@kernel
+def linear(input: np.ndarray, weight: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    dtype = input.dtype
+    if dtype.itemsize == 2 and is_half(dtype):
+        wide = [None if x is None else x.astype(np.float32) for x in (input, weight, bias)]
+        return linear(*wide).astype(dtype)
+    if input.ndim == 2:
+        result = input.dot(weight.T)
+    else:
+        *rows, columns = input.shape
+        result = input.reshape((prod(rows), columns)).dot(weight.T).reshape((*rows, weight.shape[0]))
+    if bias is not None:
+        result += bias
+    return result
+
+
+for form in ("mm", "rows", "mm_rows", "mm_row"):
+    KERNELS[f"linear_{form}"] = linear
+
+
+@kernel
+@in_float32
+def linalg_cross(input: np.ndarray, other: np.ndarray, dim: int = -1) -> np.ndarray:
+    a, b = np.moveaxis(input, dim, 0), np.moveaxis(other, dim, 0)
+    result = np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
+    return np.moveaxis(result, 0, dim)
+
+
+KERNELS["cross"] = linalg_cross
 
 
 def added(product: np.ndarray, input: np.ndarray, beta: Any, alpha: Any) -> np.ndarray:
@@ -150,14 +181,17 @@ def contract(input: np.ndarray, other: np.ndarray, equation: str) -> np.ndarray:
     return result.transpose(to_output)
 
 
+KERNELS["products"] = contract
+
+
 def contracted(left: np.ndarray, right: np.ndarray, b: int, m: int, s: int, n: int) -> np.ndarray:
     """The contraction of (batch, left, summed) with (batch, summed, right): counts of dims of each kind are given."""
     batch, rows, columns = left.shape[:b], left.shape[b : b + m], right.shape[b + s :]
     if not s:
-        return left.reshape(*batch, *rows, *[1] * n) * right.reshape(*batch, *[1] * m, *columns)
+        return left.reshape((*batch, *rows, *[1] * n)) * right.reshape((*batch, *[1] * m, *columns))
     depth = prod(right.shape[b : b + s])
     if not b:
         result = left.reshape(prod(rows), depth).dot(right.reshape(depth, prod(columns)))
     else:
-        result = np.matmul(left.reshape(*batch, prod(rows), depth), right.reshape(*batch, depth, prod(columns)))
-    return result.reshape(*batch, *rows, *columns)
+        result = np.matmul(left.reshape((*batch, prod(rows), depth)), right.reshape((*batch, depth, prod(columns))))
+    return result.reshape((*batch, *rows, *columns))

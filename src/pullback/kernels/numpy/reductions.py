@@ -71,11 +71,11 @@ def mean_all(input, dtype=None):
 
 @kernel
 def mean(input, dim=None, keepdim=False, dtype=None):
-    count = extent(input.shape, dim) or nan
-    if dtype is None and input.dtype in FAST:
-        return np.add.reduce(input, axis=dim, keepdims=keepdim) / count
-    input, target = taken_as(input, dtype)
-    return (np.add.reduce(input, axis=dim, keepdims=keepdim) / count).astype(target)
+    input, target = (input, None) if dtype is None and input.dtype in FAST else taken_as(input, dtype)
+    count = extent(input.shape, dim)
+    result = np.add.reduce(input, axis=dim, keepdims=keepdim)
+    result = result / count if count else result * nan
+    return result if target is None else result.astype(target)
 
 
 @kernel
@@ -106,7 +106,7 @@ def others(input, dim):
 @kernel
 def var(input, dim=None, correction=1, keepdim=False):
     wide = widened(input)
-    distance = wide - np.add.reduce(wide, axis=dim, keepdims=True) / (extent(input.shape, dim) or nan)
+    distance = wide - np.add.reduce(wide, axis=dim, keepdims=True) / (extent(input.shape, dim) or 1)
     freedom = max(extent(input.shape, dim) - correction, 0)
     result = sum_of_squares(distance, dim, keepdim)
     result = result / freedom if freedom else np.where(result > 0, inf, nan).astype(result.dtype)

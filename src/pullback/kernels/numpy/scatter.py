@@ -12,7 +12,7 @@ from operator import add
 import numpy as np
 
 from .indexing import add_rows, widened
-from .registry import kernel, kernel_into
+from .registry import INTO, KERNELS, kernel, kernel_into
 
 FLAT_FROM = 4096  # elements from which flat positions beat take_along_axis (1,600 µs against 2,800 for a million)
 
@@ -119,14 +119,14 @@ class Flat:
 
 
 @kernel
-def scatter(input, dim, index, src=None, *, value=None, reduce=None):
+def scatter(input, dim, index, src, reduce=None):
     out = np.array(input, order="C")
-    scatter_into(out, dim, index, src, None, reduce)
+    scatter_into(out, dim, index, src, reduce)
     return out
 
 
 @kernel_into
-def scatter_into(target, dim, index, src, value=None, reduce=None):
+def scatter_into(target, dim, index, src, reduce=None):
     flat = Flat(target, dim, index, wide=reduce is not None)
     values = flat.values(src, index)
     if reduce is None:
@@ -166,7 +166,7 @@ REDUCERS = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maxim
 
 
 @kernel
-def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+def scatter_reduce(input, dim, index, src, reduce, include_self=True):
     out = np.array(input, order="C")
     scatter_reduce_into(out, dim, index, src, reduce, include_self)
     return out
@@ -214,7 +214,7 @@ def index_select(input, dim, index):
 
 
 @kernel
-def index_add(input, dim, index, source, *, alpha=1):
+def index_add(input, dim, index, source, alpha=1):
     out = np.array(input, order="C")
     index_add_into(out, dim, index, source, alpha)
     return out
@@ -266,3 +266,8 @@ def index_fill_into(target, dim, index, value):
         bad = rows[(rows < -whole.shape[dim]) | (rows >= whole.shape[dim])][0]
         raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {whole.shape[dim]}")
     whole[(*[slice(None)] * dim, rows)] = value
+
+
+# What takes a number or a tensor is one kernel for two operations.
+KERNELS.update(scatter_value=scatter, index_fill_tensor=index_fill)
+INTO.update(scatter_value=scatter_into, index_fill_tensor=index_fill_into)

@@ -94,7 +94,9 @@ def is_large(input, limit):
 def clamp(input, min=None, max=None):
     if min is None:
         return at_most(input, max)
-    return at_least(input, min) if max is None else input.clip(min, max)
+    if max is None:
+        return at_least(input, min)
+    return input.clip(min, max) if input.itemsize > 2 else np.minimum(np.maximum(input, min), max)
 
 
 @kernel_into
@@ -105,8 +107,8 @@ def clamp_into(target, min=None, max=None):
         target[...] = KERNELS["clamp"](target, min, max)
 
 
-enter("clamp_min", at_least, "if", rounds_numbers=True)
-enter("clamp_max", at_most, "if", rounds_numbers=True)
+enter("clamp_min", at_least, "bif", rounds_numbers=True)
+enter("clamp_max", at_most, "bif", rounds_numbers=True)
 
 
 @kernel

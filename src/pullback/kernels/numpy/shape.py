@@ -8,14 +8,16 @@ from numpy.lib.stride_tricks import as_strided
 
 from .registry import KERNELS, kernel
 
-WIDE = {"float16": np.float32, "bfloat16": np.float32}  # what sums of half precision are taken in
+
+# What sums are taken in, where that is not the dtype itself.
+SUMS = {"float16": np.float32, "bfloat16": np.float32} | dict.fromkeys(("bool", "uint8", "int8", "int16", "int32"), np.int64)
 
 
 def reshape(input, shape):
     return input.reshape(shape)
 
 
-KERNELS.update(reshape=reshape, view=reshape)
+KERNELS.update(reshape=reshape, reshape_alias=reshape, view=reshape)
 
 
 def restrided(input, shape, strides, offset=0):
@@ -86,9 +88,8 @@ def expand(input, size):
 def sum_to_size(input, size):
     lead = input.ndim - len(size)
     dims = (*range(lead), *[d + lead for d, n in enumerate(size) if n == 1])
-    wide = WIDE.get(input.dtype.name)
-    total = np.add.reduce(input, axis=dims, dtype=wide, keepdims=True)
-    return (total if wide is None else total.astype(input.dtype)).reshape(size)
+    total = np.add.reduce(input, axis=dims, dtype=SUMS.get(input.dtype.name), keepdims=True)
+    return (total if input.dtype.kind in "biu" else total.astype(input.dtype, copy=False)).reshape(size)
 
 
 KERNELS.update(sum_to_size_smaller=sum_to_size, sum_to_size_scalar=sum_to_size)

@@ -61,7 +61,8 @@ def trigamma(x):
 
 @defined_for("f")
 def xlogy(input, other):
-    return scipy_function("xlogy")(input, other)
+    dtype = dtype_of((input, other))
+    return scipy_function("xlogy")(np.asarray(input, dtype), np.asarray(other, dtype))
 
 
 @defined_for("fc")

@@ -25,11 +25,13 @@ class BatchNorm(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        add_weight_and_bias(self, (num_features,), affine, True, device, dtype)
+        add_weight_and_bias(self, (num_features,), affine, bias, device, dtype)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros((num_features,), device=device, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones((num_features,), device=device, dtype=dtype) if tracked else None)
@@ -87,7 +89,7 @@ class BatchNorm(Module):
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 

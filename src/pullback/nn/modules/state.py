@@ -111,7 +111,7 @@ class State:
         metadata = getattr(state_dict, "_metadata", None)
         self._load_below(loading, "", metadata, assign, (missing, unexpected, errors))
         if strict:
-            errors = key_errors("Unexpected", unexpected) + key_errors("Missing", missing) + errors
+            errors = key_errors("Missing", missing) + key_errors("Unexpected", unexpected) + errors
         if errors:
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
         with no_grad():
