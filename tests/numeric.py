@@ -24,6 +24,15 @@ def difference(f, arrays, direction, step=STEP):
     return [(a - b) / (2 * step) for a, b in zip(ahead, behind, strict=True)]
 
 
+def has_kink(f, arrays, direction, step=STEP):
+    """Whether ``f`` bends within a step of here, at a tie or a kink, where its derivative is a matter of convention."""
+    triples = zip(*(f(moved(arrays, direction, h)) for h in (-step, 0.0, step)), strict=True)
+    bends = [
+        float(np.abs(a - 2 * b + c).max(initial=0.0)) / (1 + float(np.abs(b).max(initial=0.0))) for a, b, c in triples
+    ]
+    return not max(bends, default=0.0) < 1e-8
+
+
 def noise(rng, like):
     """A random array of the shape and dtype of ``like``, never of ones."""
     values = rng.standard_normal(like.shape)

@@ -10,10 +10,11 @@ from importlib import import_module as _import_module
 from math import e, inf, nan, pi
 from typing import Any as _Any
 
-from . import autograd, conversion, copying, func, random
+from . import autograd, copying, func, random
 from . import dtypes as _dtypes
 from .attributes import Size
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .conversion import *
 from .creation import *
 from .devices import *
 from .dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype

@@ -152,6 +152,25 @@ def backwards(self: Any) -> Any:
     return functions["flip"](self, (0,)) if self.ndim else self
 
 
+def equal(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape and equal elements; NaN equals nothing."""
+    expect_tensors("equal", input, other)
+    ours, theirs = concrete(input, "torch.equal()"), concrete(other, "torch.equal()")
+    return ours.shape == theirs.shape and bool(np.array_equal(ours, theirs))
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether all elements satisfy ``|input - other| <= atol + rtol * |other|``."""
+    expect_tensors("allclose", input, other)
+    return bool(concrete(functions["isclose"](input, other, rtol, atol, equal_nan), "torch.allclose()").all())
+
+
+def expect_tensors(name: str, *given: Any) -> None:
+    for argument, value in zip(("input", "other"), given, strict=True):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}(): argument '{argument}' must be Tensor, not {type(value).__name__}")
+
+
 # -- NumPy -------------------------------------------------------------------------------------------------------------
 
 
@@ -350,7 +369,7 @@ MEMBERS = {
     **{name: converter(name, getattr(dtypes, name)) for name in CONVERTERS},
     "char": converter("char", dtypes.int8), "byte": converter("byte", dtypes.uint8),
     "to": to, "type": type_, "type_as": type_as, "cpu": cpu, "cuda": cuda,
-    "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
+    "equal": equal, "allclose": allclose, "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
     "__complex__": to_complex, "__index__": to_index, "__iter__": iterate, "__contains__": contains,
     "__reversed__": backwards, "__repr__": show, "__str__": show, "__format__": formatted,
     "numpy": to_numpy, "__array__": as_array, "__array_ufunc__": apply_ufunc, "__array_priority__": 1000,
@@ -358,3 +377,5 @@ MEMBERS = {
 }  # fmt: skip
 for name, member in MEMBERS.items():
     setattr(Tensor, name, member)
+
+__all__ = ["allclose", "equal"]

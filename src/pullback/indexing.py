@@ -370,6 +370,8 @@ def quick_write(tensor: Tensor, key: Key, value: Any) -> bool:
     """Write at a basic index, if nothing is to be recorded and the value is a number or of the same dtype."""
     flags = settle(tensor) if tensor._flags > 1 else tensor._flags
     data = tensor._data
+    if flags > 1:
+        return False
     if type(value) in plain:
         flags |= settle(value) if value._flags > 1 else value._flags
         value = value._data

@@ -176,6 +176,18 @@ def is_conj(input: Any) -> bool:
     return False
 
 
+def is_inference(input: Any) -> bool:
+    """Whether the tensor was made in inference mode."""
+    expect_tensor("is_inference", input)
+    return input.is_inference()
+
+
+def detach(input: Any) -> Any:
+    """A tensor with the same memory and no history."""
+    expect_tensor("detach", input)
+    return input.detach()
+
+
 def is_nonzero(input: Any) -> bool:
     """Whether the only element is not zero."""
     expect_tensor("is_nonzero", input)
@@ -255,10 +267,12 @@ __all__ = [
     "UntypedStorage",
     "broadcast_shapes",
     "can_cast",
+    "detach",
     "get_device",
     "is_complex",
     "is_conj",
     "is_floating_point",
+    "is_inference",
     "is_nonzero",
     "is_same_size",
     "is_signed",

@@ -26,9 +26,9 @@ class Problem:
         self.tangents = self.like(self.primals)
 
     @property
-    def is_finite(self):
-        """Whether finite differences can be taken: the mean of no elements is NaN, and has no derivative."""
-        return all(np.isfinite(value).all() for value in self.values)
+    def is_exact(self):
+        """Whether finite differences can be taken: outputs are numbers (the mean of none is not), and of full precision."""
+        return all(np.isfinite(value).all() and value.dtype.name in ("float64", "complex128") for value in self.values)
 
     def like(self, arrays):
         """Random arrays of the same shapes and dtypes."""
@@ -83,9 +83,9 @@ def tensors(lib, arrays, requires_grad=False):
     return [lib.tensor(np.asarray(a), requires_grad=requires_grad) for a in arrays]
 
 
-def finite_problems_of(case, kinds=("float64", "complex128", "mixed")):
-    """Those of :func:`problems_of` whose outputs are finite numbers."""
-    return (problem for problem in problems_of(case, kinds) if problem.is_finite)
+def exact_problems_of(case, kinds=("float64", "complex128", "mixed")):
+    """Those of :func:`problems_of` whose outputs are finite numbers of full precision."""
+    return (problem for problem in problems_of(case, kinds) if problem.is_exact)
 
 
 def problems_of(case, kinds=("float64", "complex128", "mixed")):

@@ -89,7 +89,7 @@ def test_outputs_require_grad_and_name_their_node_as_torchs(case, torch):
             assert g.requires_grad == w.requires_grad, f"{case} {dtype}: requires_grad {g.requires_grad}"
             if w.requires_grad:
                 ours, theirs = g.grad_fn.name(), w.grad_fn.name().removeprefix("torch::autograd::")
-                assert ours == theirs, f"{case}: {ours}, expected {theirs}"
+                assert ours == theirs or theirs == "NotImplemented", f"{case}: {ours}, expected {theirs}"
 
 
 @each_comparable

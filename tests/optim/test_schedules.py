@@ -104,6 +104,17 @@ def test_the_wrong_order_is_warned_of_and_the_right_one_is_not():
         rates(pb, "StepLR", {"step_size": 2}, epochs=3)
 
 
+def test_an_optimizer_with_its_own_step_is_trusted():
+    class Own(optim.Optimizer):
+        def step(self, closure=None):
+            pass
+
+    optimizer = Own([nn.Parameter(pb.ones(1))], {"lr": 0.1})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optim.lr_scheduler.ExponentialLR(optimizer, 0.5).step()
+
+
 def test_own_schedules_define_get_lr():
     class Halved(optim.lr_scheduler.LRScheduler):
         def get_lr(self):

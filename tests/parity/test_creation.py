@@ -67,7 +67,7 @@ torch.tensor([1], foo=2)
 torch.as_tensor([1, 2], dtype=torch.float32), torch.as_tensor(3), torch.as_tensor(np.float32(3)), torch.as_tensor(n)
 torch.as_tensor(n, dtype=torch.float64), torch.as_tensor(t, dtype=float), torch.as_tensor(t) is t
 torch.asarray([1, 2]), torch.asarray(np.arange(2.0), dtype=torch.float32, requires_grad=True), torch.asarray(3.0)
-torch.asarray(n), torch.asarray(t, copy=True), torch.asarray(bytearray(8), dtype=torch.float32)
+torch.asarray(n, requires_grad=False), torch.asarray(t, copy=True), torch.asarray(bytearray(8), dtype=torch.float32)
 torch.asarray([1], copy=False)
 torch.from_numpy(np.array(1.0)), torch.from_numpy(np.ones((4, 6))[::2]), torch.from_numpy(np.zeros(2, bool))
 torch.from_numpy([1])
@@ -207,6 +207,11 @@ torch.result_type(t, 3.5), torch.result_type(torch.tensor(3), 2.0), torch.result
 torch.result_type("a", 1)
 torch.promote_types(torch.int8, torch.float16), torch.typename(t), torch.typename(3), torch.broadcast_shapes((2, 1), (3,)), torch.get_default_dtype()
 torch.broadcast_shapes((2,), (3,))
+torch.equal(t, t), torch.equal(t, m), torch.equal(t, t + 1), torch.equal(t * float("nan"), t * float("nan")), t.equal(torch.ones(3))
+torch.equal(t, 1)
+torch.allclose(t, t + 1e-9), torch.allclose(t, torch.ones(1)), torch.allclose(t, t + 0.1, atol=0.2), t.allclose(t, rtol=0.0)
+torch.allclose(t, 1.0)
+torch.allclose(t, t.double())
 """
 
 RANDOM = """

@@ -168,6 +168,18 @@ torch.flatten([1, 2])   torch.squeeze(3)        F.pad([1.0], (1, 1))
 """
 
 
+# Where PyTorch's node tells how it computes rather than what, or several tensors have a node each.
+OTHER_NODES = (
+    "circular",  # put together by writes: CopySlices
+    "torch.broadcast_tensors(",
+    "torch.atleast_1d(s, v)",
+    "torch.atleast_1d((s, v))",
+    "torch.atleast_3d([s",
+    "x.transpose(0, 1).ravel()",  # a view of a clone
+    *("c.mH", "c.H", "c.adjoint()"),  # a view that is conjugated when it is read
+)
+
+
 def calls(text):
     """The calls in a table whose columns are at least two blanks apart."""
     found = [call.strip() for line in text.strip().split("\n") for call in split_columns(line)]
@@ -256,18 +268,6 @@ def test_result_is_an_operand_where_torchs_is(pair, text):
 def same_leaf(library, tensor):
     """The name of the leaf that a result is, if it is one."""
     return next((name for name, leaf in library.leaves.items() if leaf is tensor), None)
-
-
-# Where PyTorch's node tells how it computes rather than what, or several tensors have a node each.
-OTHER_NODES = (
-    "circular",  # put together by writes: CopySlices
-    "torch.broadcast_tensors(",
-    "torch.atleast_1d(s, v)",
-    "torch.atleast_1d((s, v))",
-    "torch.atleast_3d([s",
-    "x.transpose(0, 1).ravel()",  # a view of a clone
-    *("c.mH", "c.H", "c.adjoint()"),  # a view that is conjugated when it is read
-)
 
 
 @pytest.mark.parametrize("text", [t for t in calls(CALLS) if not any(key in t for key in OTHER_NODES)])

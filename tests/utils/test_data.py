@@ -131,6 +131,7 @@ def test_workers_are_accepted_with_one_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(listed(loader)) == 2
+    assert data.get_worker_info() is None
 
 
 BAD = [

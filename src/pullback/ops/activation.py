@@ -382,7 +382,7 @@ def check_halves(input, dim):
 
 def glu(xp, input, dim):
     half = input.shape[dim] // 2
-    return xp.narrow(input, dim, 0, half) * xp.sigmoid(xp.narrow(input, dim, half, half))
+    return xp.slice(input, dim, 0, half, 1) * xp.sigmoid(xp.slice(input, dim, half, 2 * half, 1))
 
 
 activation(

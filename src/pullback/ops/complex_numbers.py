@@ -111,7 +111,7 @@ op(
     view=True,
     method=False,
     prepare=check_pairs,
-    samples=lambda t: [((t(2, 3, 2, dtype="float64"),), {}), ((t(2, dtype="float64"),), {})],
+    samples=lambda t: [((t(2, 3, 2),), {}), ((t(2),), {}), ((t(0, 2),), {})],
     errors=lambda t: [((t(3),), {}, RuntimeError), ((t.integers(0, 9, 2),), {}, RuntimeError)],
 )
 
@@ -212,8 +212,10 @@ def check_parts(op_name, first, second):
 
 
 def parts_samples(t):
-    shapes = [((2, 3), (2, 3)), ((3,), (2, 1)), ((), ()), ((2, 0), (1,))]
-    return [((t(*a, dtype="float64"), t(*b, dtype="float64")), {}) for a, b in shapes]
+    return [((t(*a), t(*b)), {}) for a, b in PARTS_SHAPES]
+
+
+PARTS_SHAPES = (((2, 3), (2, 3)), ((3,), (2, 1)), ((), ()), ((2, 0), (1,)))
 
 
 def parts_errors(t):
@@ -259,7 +261,7 @@ elementwise(
     method=False,
     out=True,
     prepare=check_parts("polar", "abs", "angle"),
-    samples=parts_samples,
+    samples=lambda t: [((t(*a, low=0.5), t(*b)), {}) for a, b in PARTS_SHAPES],
     errors=parts_errors,
 )
 
@@ -294,5 +296,10 @@ op(
     method=False,
     operands=("input",),
     node="ToCopyBackward0",
-    samples=lambda t: [((t(2, 3), dtype), {}) for dtype in (float32, float64, complex128)],
+    samples=lambda t: [
+        ((t(2, 3), complex128), {}),
+        ((t.complex(2, 3), float64), {}),
+        ((t.integers(0, 9, 3), float32), {}),
+        ((t.integers(0, 9), float64), {}),
+    ],
 )

@@ -30,7 +30,7 @@ def mean_of(xp, tangent, ties, dim, keepdim):
 
 def prepare_extreme(name):
     def prepare(input, d, keepdim):
-        ordered(name, input.dtype)
+        ordered(name, input)
         flag(name, "keepdim", keepdim)
         d = reduced_dims(name, d, input.ndim)
         not_empty(name, input.shape, d)
@@ -69,7 +69,7 @@ amax, amin = extreme("amax", "largest"), extreme("amin", "smallest")
 
 
 def prepare_aminmax(input, d, keepdim):
-    ordered("aminmax", input.dtype)
+    ordered("aminmax", input)
     flag("aminmax", "keepdim", keepdim)
     if d is None and 0 in input.shape:
         raise RuntimeError(
@@ -122,7 +122,7 @@ aminmax = op(
 
 def prepare_all(name):
     def prepare(input):
-        ordered(name, input.dtype)
+        ordered(name, input)
         not_empty(name, input.shape, None)
         return (input,)
 
@@ -131,7 +131,7 @@ def prepare_all(name):
 
 def prepare_dim(name):
     def prepare(input, d, keepdim):
-        ordered(name, input.dtype)
+        ordered(name, input)
         flag(name, "keepdim", keepdim)
         d = dim(name, d, input.ndim)
         not_empty(name, input.shape, d)

@@ -10,7 +10,7 @@ from warnings import warn
 from . import checks
 from .batching import full_batch, logical_ndim, pad_dims
 from .table import LINEAR, TABLE, composite, op
-from .writing import WHOLE, fit, needs_tensor, same_dtype
+from .writing import WHOLE, fit, needs_tensor, result_ndim, same_dtype
 
 # -- what rules share --------------------------------------------------------------------------------------------------
 
@@ -99,12 +99,6 @@ def batched_key(xp, index, flags, whole, size, ndim):
     return tuple(entries), (before, *range(before), *range(before + 1, count + 1 + rest))
 
 
-def result_ndim(index, ndim):
-    """The dimensions of what a basic index finds."""
-    added = sum(entry is None for entry in index)
-    return ndim + added - sum(isinstance(entry, int) for entry in index)
-
-
 def canonical(index, flags):
     """An index as a rule may pass it, as a tuple with a flag for each entry."""
     return (index, flags) if isinstance(index, tuple) else ((index,), [flags])
@@ -146,9 +140,13 @@ def batch_mask_put(xp, input, mask, values, accumulate, ndim):
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
-NODES = {"getitem": "Slice", "getitem_select": "Select", "getitem_unsqueeze": "Unsqueeze", "getitem_alias": "Alias"}
-
-for name, node in NODES.items():  # one operation; its last step names the node, as in PyTorch, where each step is one
+LAST_STEPS = {  # one operation; the last step of an index names its node, as in PyTorch, where each step is one
+    "getitem": ("Slice", [(slice(0, 2), slice(1, None, 2)), (-1, slice(1, None)), (None, slice(4, None))]),
+    "getitem_select": ("Select", [(-1, ...), (None, slice(1, None), 0)]),
+    "getitem_unsqueeze": ("Unsqueeze", [(None, ...), (0, ..., None)]),
+    "getitem_alias": ("Alias", [(...,)]),
+}
+for name, (step, indices) in LAST_STEPS.items():
     op(
         f"{name}(input, index)",
         "A view of what a basic index (a tuple of ints, slices and None) finds.",
@@ -157,17 +155,12 @@ for name, node in NODES.items():  # one operation; its last step names the node,
         batch=batch_index,
         operands=("input",),
         view=True,
-        node=f"{node}Backward0",
+        node=f"{step}Backward0",
         method=False,
         function=False,
-        samples=lambda t: [
-            ((t(3, 4), (slice(0, 2), slice(1, None, 2))), {}),
-            ((t(3, 4), (-1, ..., None, slice(1, None))), {}),
-            ((t(3, 4), (..., slice(4, None))), {}),
-            ((t(), (None, ...)), {}),
-        ],
+        samples=lambda t, indices=indices: [((t(3, 4), each), {}) for each in indices],
     )
-getitem, select_item, unsqueeze_item, alias_item = (TABLE[name] for name in NODES)
+getitem, select_item, unsqueeze_item, alias_item = (TABLE[name] for name in LAST_STEPS)
 
 index = op(
     "index(input, indices)",
@@ -187,9 +180,9 @@ index = op(
     ],
 )
 unindex = op(
-    "unindex(input, index, shape)",
+    "unindex(input, indices, shape)",
     "Zeros of a shape, to which the input is added at an index; what meets at one element is summed.",
-    vjp={"input": lambda xp, grad, index: found_at(xp, grad, index)},
+    vjp={"input": lambda xp, grad, indices: found_at(xp, grad, indices)},
     jvp=LINEAR,
     batch=batch_unindex,
     operands=("input",),

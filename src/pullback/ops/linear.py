@@ -13,7 +13,7 @@ def check_linear(input, weight, bias):
         raise RuntimeError(
             f"linear: mat1 and mat2 must have the same dtype, but got {given} for input, weight and bias; convert with .to(dtype)"
         )
-    no_bools("linear", *((input, weight) if bias is None else (bias,)))
+    no_bools("linear", *((input, weight) if bias is None or input.shape[-1] else (bias,)))
     if input.ndim == 0:
         raise RuntimeError(
             f"linear: both arguments to linear need to be at least 1D, but they are {input.ndim}D and {weight.ndim}D"

@@ -11,16 +11,16 @@ from .sorting import at_indices, from_indices, whole
 from .table import composite, op, overload
 
 
-def rankable(name, dtype):
+def rankable(name, input):
     """Raise NotImplementedError for dtypes whose elements PyTorch does not rank."""
-    ordered(name, dtype)
-    if dtype.category == BOOL:
+    ordered(name, input)
+    if input.dtype.category == BOOL:
         raise NotImplementedError(f"{name}: not implemented for torch.bool")
 
 
 def prepare_rank(name):
     def prepare(input, d, keepdim):
-        rankable(name, input.dtype)
+        rankable(name, input)
         flag(name, "keepdim", keepdim)
         d = dim(name, d, input.ndim)
         not_empty(name, input.shape, d)
@@ -31,7 +31,7 @@ def prepare_rank(name):
 
 def prepare_rank_all(name):
     def prepare(input):
-        rankable(name, input.dtype)
+        rankable(name, input)
         return (input,)
 
     return prepare
@@ -88,7 +88,7 @@ median("nanmedian", "median, NaN aside,", "the lower of the two middle elements 
 
 
 def prepare_kthvalue(input, k, d, keepdim):
-    rankable("kthvalue", input.dtype)
+    rankable("kthvalue", input)
     flag("kthvalue", "keepdim", keepdim)
     k, d = whole("kthvalue", "k", k), dim("kthvalue", d, input.ndim)
     size = input.shape[d] if input.ndim else 1
@@ -113,7 +113,7 @@ op(
 
 
 def prepare_mode(input, d, keepdim):
-    ordered("mode", input.dtype)
+    ordered("mode", input)
     flag("mode", "keepdim", keepdim)
     d = dim("mode", d, input.ndim)
     not_empty("mode", input.shape, d)
@@ -174,7 +174,7 @@ def check_quantile_tensor(name, q, dtype):
 def rank_of(xp, lines, q, skip_nan):
     """The rank, which may lie between two elements, of a quantile of sorted lines; NaN, which comes last, ranks as itself."""
     axis, size = lines.ndim - 1, lines.shape[-1]
-    end = xp.narrow(lines, axis, size - 1, 1)
+    end = xp.slice(lines, axis, size - 1, size, 1)
     if not hasattr(q, "dtype"):
         q = xp.full_like(end, q)
     if skip_nan:

@@ -228,9 +228,9 @@ def formula_others(xp, input, dim):
     if not input.ndim or not input.shape[dim]:
         return ones
     size = input.shape[dim]
-    edge = xp.narrow(ones, dim, 0, 1)
-    before = xp.cat([edge, xp.cumprod(xp.narrow(input, dim, 0, size - 1), dim)], dim)
-    backwards = xp.flip(xp.narrow(input, dim, 1, size - 1), (dim,))
+    edge = xp.slice(ones, dim, 0, 1, 1)
+    before = xp.cat([edge, xp.cumprod(xp.slice(input, dim, 0, size - 1, 1), dim)], dim)
+    backwards = xp.flip(xp.slice(input, dim, 1, size, 1), (dim,))
     return before * xp.cat([xp.flip(xp.cumprod(backwards, dim), (dim,)), edge], dim)
 
 

@@ -25,7 +25,6 @@ elementwise(
     samples=lambda t: [
         *[((t(*shape),), {}) for shape in ((), (2, 3), (0, 2))],
         ((t.integers(-9, 9, 4),), {}),
-        ((t.integers(-9, 9, 6, dtype="float64") / 2,), {}),
         ((t(2, 3),), {"decimals": 1}),
         ((t(2, 3, low=-200, high=200),), {"decimals": -1}),
     ],

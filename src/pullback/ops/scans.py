@@ -9,7 +9,7 @@ from .batching import shifted
 from .checks import FLOATING, dim, dtype_or_none, ordered
 from .reductions import INTERNAL, like
 from .sorting import push_picked
-from .table import LINEAR, op
+from .table import COMMON, LINEAR, op
 
 
 def earlier(xp, value, dim, first):
@@ -19,8 +19,8 @@ def earlier(xp, value, dim, first):
     size = value.shape[dim]
     if not size:
         return value
-    start = xp.full_like(xp.narrow(value, dim, 0, 1), first)
-    return xp.cat([start, xp.narrow(value, dim, 0, size - 1)], dim)
+    start = xp.full_like(xp.slice(value, dim, 0, 1, 1), first)
+    return xp.cat([start, xp.slice(value, dim, 0, size - 1, 1)], dim)
 
 
 def pull_factor(xp, grad, factor, result, dim, back):
@@ -42,8 +42,8 @@ def later(xp, value, dim):
     """Each element's successor along a dimension, zero for the last."""
     if not value.ndim or not value.shape[dim]:
         return xp.zeros_like(value)
-    end = xp.zeros_like(xp.narrow(value, dim, 0, 1))
-    return xp.cat([xp.narrow(value, dim, 1, value.shape[dim] - 1), end], dim)
+    end = xp.zeros_like(xp.slice(value, dim, 0, 1, 1))
+    return xp.cat([xp.slice(value, dim, 1, value.shape[dim], 1), end], dim)
 
 
 recurrence = op(
@@ -59,6 +59,7 @@ recurrence = op(
         "factor": push_factor,
     },
     operands=("input", "factor"),
+    types=COMMON,
     batch=shifted("dim"),
     samples=lambda t: [
         ((t(2, 5), t(2, 5), 1), {}),
@@ -82,7 +83,6 @@ def scan_samples(t):
     return [
         ((t(2, 3, 4), 1), {}),
         ((t(2, 3), -1), {}),
-        ((t.integers(-1, 2, 4, 3, dtype="float64"), 0), {}),
         ((t(5), 0), {}),
         ((t(), 0), {}),
         ((t(0, 3), 0), {}),
@@ -94,7 +94,7 @@ def scan_errors(t):
     return [((t(2, 3), 2), {}, IndexError), ((t(2, 3), 0.5), {}, TypeError), ((t(2, 3), None), {}, TypeError)]
 
 
-SCAN = {"operands": ("input",), "batch": shifted("dim"), "samples": scan_samples, "errors": scan_errors}
+SCAN = {"operands": ("input",), "batch": shifted("dim"), "errors": scan_errors}
 
 suffix_sum = op(
     "suffix_sum(input, dim)",
@@ -114,6 +114,7 @@ cumsum = op(
     },
     jvp=LINEAR,
     prepare=prepare_scan("cumsum"),
+    samples=scan_samples,
     inplace=True,
     out=True,
     **SCAN,
@@ -136,6 +137,7 @@ cumprod = op(
         )
     },
     prepare=prepare_scan("cumprod"),
+    samples=lambda t: [*scan_samples(t), ((t.integers(-1, 2, 4, 3, dtype="float64"), 0), {})],  # zeros among them
     inplace=True,
     out=True,
     **SCAN,
@@ -167,6 +169,7 @@ logcumsumexp = op(
         )
     },
     prepare=prepare_logcumsumexp,
+    samples=scan_samples,
     out=True,
     **SCAN,
 )
@@ -174,7 +177,7 @@ logcumsumexp = op(
 
 def prepare_cumulative_extreme(name):
     def prepare(input, d):
-        ordered(name, input.dtype)
+        ordered(name, input)
         return input, dim(name, d, input.ndim)
 
     return prepare
@@ -193,6 +196,7 @@ def cumulative_extreme(name, which):
         },
         jvp={"input": push_picked},
         prepare=prepare_cumulative_extreme(name),
+        samples=scan_samples,
         **SCAN,
     )
 

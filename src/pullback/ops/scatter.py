@@ -165,7 +165,7 @@ ungather = op(
     function=False,
     samples=lambda t: [
         ((t(2, 4), 0, t.integers(0, 3, 2, 4), (3, 4)), {}),
-        ((t(3, 1), -1, t.integers(0, 4, 3, 1), (3, 4)), {}),
+        ((t(3, 1), 1, t.integers(0, 4, 3, 1), (3, 4)), {}),
         ((t(2), 0, t.integers(0, 1, 2), ()), {}),
     ],
 )

@@ -62,7 +62,7 @@ def prepare_scatter_reduce(input, dim, index, src, reduce, include_self):
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     if reduce in ("amax", "amin"):
-        checks.ordered("scatter_reduce", input.dtype)
+        checks.ordered("scatter_reduce", input)
     return input, check_scatter("scatter_reduce", input, dim, index, src), index, src, reduce, include_self
 
 

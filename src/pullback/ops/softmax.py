@@ -5,6 +5,7 @@ Each formula first takes the largest element away. That changes no result, so it
 
 from warnings import warn
 
+from ..dtypes import float64
 from .batching import shifted
 from .checks import FLOATING, dim, dtype_or_none, flag, reduced_dims
 from .reductions import INTERNAL, along
@@ -95,8 +96,8 @@ def softmax_like(name, doc, formula, homes, **fields):
             ((t(2, 3), -1), {}),
             ((t(5), 0), {}),
             ((t(), 0), {}),
-            ((t(0, 3, dtype="float32"), 0), {}),
-            ((t(0, 3, dtype="float32"), 1), {}),
+            ((t(0, 3), 0), {"dtype": float64}),
+            ((t(0, 3), 1), {"dtype": float64}),
         ],
         errors=lambda t: [((t(2, 3), 2), {}, IndexError), ((t.integers(0, 9, 3), 0), {}, RuntimeError)],
         **fields,

@@ -47,7 +47,7 @@ def at_indices(xp, tangent, indices, dim, keepdim, input_shape):
 
 def prepare_sort(name):
     def prepare(input, d, descending, stable):
-        ordered(name, input.dtype)
+        ordered(name, input)
         flag(name, "descending", descending)
         return input, dim(name, d, input.ndim), descending, bool(stable)
 
@@ -90,10 +90,18 @@ op(
     samples=sort_samples,
     errors=sort_errors,
 )
+
+
+def prepare_msort(input):
+    ordered("msort", input)
+    return (input,)
+
+
 composite(
     "msort(input)",
     "The elements in order along the first dimension.",
     lambda xp, input: xp.sort(input, 0)[0],
+    prepare=prepare_msort,
     node="SortBackward0",
     out=True,
     samples=lambda t: [((t(4, 3),), {}), ((t(),), {})],
@@ -101,7 +109,7 @@ composite(
 
 
 def prepare_topk(input, k, d, largest, sorted):
-    ordered("topk", input.dtype)
+    ordered("topk", input)
     if input.dtype.category == 0:
         raise RuntimeError("topk: does not support bool dtypes")
     d, k = dim("topk", d, input.ndim), whole("topk", "k", k)

@@ -154,6 +154,7 @@ class Overload:
     __slots__ = (
         "aliases",
         "choose",
+        "defaults",
         "doc",
         "function",
         "homes",
@@ -167,7 +168,7 @@ class Overload:
 
     def __init__(self, signature: str, doc: str, choose: Callable, **forms: Any) -> None:
         self.name, self.signature = signature.split("(", 1)[0], "(" + signature.split("(", 1)[1]
-        self.params, _ = read_signature(self.signature)
+        self.params, self.defaults = read_signature(self.signature)
         self.doc, self.choose = doc, choose
         for form, value in forms.items():
             setattr(self, form, value)

@@ -5,7 +5,7 @@ a tensor that is written takes the dtype of the one it is written to, and its gr
 """
 
 from . import checks
-from .batching import elementwise, full_batch
+from .batching import elementwise, full_batch, pad_dims
 from .table import LINEAR, node_name, op, overload
 
 WHOLE = slice(None)
@@ -120,7 +120,7 @@ copy = op(
         ((t(3, 4), t(3, 4)), {}),
         ((t(3, 4), t(4)), {}),
         ((t(3, 4), t(3, 1)), {}),
-        ((t(3, 4), t(dtype="float32")), {}),
+        ((t(3, 4), t.integers(0, 5)), {}),
         ((t(), t()), {}),
         ((t(0, 4), t(4)), {}),
     ],
@@ -188,12 +188,20 @@ zero = op(
 # -- writing a region --------------------------------------------------------------------------------------------------
 
 
+def result_ndim(index, ndim):
+    """The dimensions of what a basic index finds."""
+    added = sum(entry is None for entry in index)
+    return ndim + added - sum(isinstance(entry, int) for entry in index)
+
+
 def batch_region(key):
     """The batch rule of a write at the basic index ``key(*args after the first two)``."""
 
     def rule(xp, op, args, batched, size):
-        input = full_batch(xp, args[0], batched[0], size)
-        return xp.put_region(input, args[1], (WHOLE, *key(*args[2:])))
+        input, src = full_batch(xp, args[0], batched[0], size), args[1]
+        index = key(*args[2:])
+        src = pad_dims(xp, src, result_ndim(index, input.ndim - 1)) if batched[1] else src
+        return xp.put_region(input, src, (WHOLE, *index))
 
     return rule
 

@@ -71,14 +71,19 @@ class Adam(Optimizer):
         beta1, beta2 = group["betas"]
         return number(beta1), number(beta2), *[number(group[name]) for name in names]
 
-    def _update_array(self, param: ndarray, grad: ndarray, state: Any, options: Any) -> None:
-        beta1, beta2, lr, eps, weight_decay, decoupled, amsgrad, maximize = options
+    def _begin(self, state: dict, param: ndarray, options: tuple) -> tuple[list[ndarray], tuple]:
+        beta1, beta2, lr, _, _, _, amsgrad, _ = options
         if not state:
-            begin(state, param, amsgrad)
+            start(state, param, amsgrad)
         step = state["step"]._data
         step += 1
-        count, mean, square = step.item(), state["exp_avg"]._data, state["exp_avg_sq"]._data
-        spare = self._spare(param)
+        count = step.item()
+        held = [state[name]._data for name in (NAMES if amsgrad else NAMES[:2])]
+        return held, (*options, lr / (1 - beta1**count), sqrt(1 - beta2**count))
+
+    def _update_array(self, param: ndarray, grad: ndarray, held: list[ndarray], spare: ndarray, numbers: tuple) -> None:
+        beta1, beta2, lr, eps, weight_decay, decoupled, amsgrad, maximize, rate, root = numbers
+        mean, square = held[:2]
         if maximize:
             grad = negative(grad)
         if weight_decay and decoupled:
@@ -93,13 +98,12 @@ class Adam(Optimizer):
         square *= beta2
         square += spare
         if amsgrad:
-            largest = state["max_exp_avg_sq"]._data
-            square = maximum(largest, square, out=largest)
+            square = maximum(held[2], square, out=held[2])
         sqrt_of(square, out=spare)
-        spare /= sqrt(1 - beta2**count)
+        spare /= root
         spare += eps
         divide(mean, spare, out=spare)
-        spare *= lr / (1 - beta1**count)
+        spare *= rate
         param -= spare
 
     def _update_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
@@ -125,12 +129,14 @@ class Adam(Optimizer):
         param.sub_(mean / scale * (lr / (1 - beta1**count)))
 
 
-def begin(state: Any, param: ndarray, amsgrad: bool) -> None:
+NAMES = "exp_avg", "exp_avg_sq", "max_exp_avg_sq"
+
+
+def start(state: dict, param: ndarray, amsgrad: bool) -> None:
     """A parameter's state before its first step. The count is a tensor, as in PyTorch's state dicts."""
     state["step"] = wrap(zeros((), "f8" if get_default_dtype().name == "float64" else "f4"))
-    state["exp_avg"], state["exp_avg_sq"] = wrap(zeros_like(param)), wrap(zeros_like(param))
-    if amsgrad:
-        state["max_exp_avg_sq"] = wrap(zeros_like(param))
+    for name in NAMES if amsgrad else NAMES[:2]:
+        state[name] = wrap(zeros_like(param))
 
 
 class AdamW(Adam):

@@ -50,7 +50,7 @@ class LRScheduler:
     def step(self) -> None:
         """Go on to the next epoch. To be called after the optimizer's own step."""
         self._step_count += 1
-        if self._step_count == 2 and not getattr(self.optimizer, "_opt_called", True):
+        if self._step_count == 2 and type(self.optimizer).step is Optimizer.step and not self.optimizer._opt_called:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
                 "`optimizer.step()` before `lr_scheduler.step()`; otherwise the first value of the schedule is skipped.",

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
-from numpy import empty_like, ndarray
+from numpy import empty, ndarray
 
 from ..attributes import RemovableHandle, add_hook
 from ..tape.lines import here
 from ..tape.modes import enable_grad, no_grad
 from ..tape.storage import mark_written
-from ..tape.value import Tensor, wrap
+from ..tape.value import Tensor
 
 
 class _Required:
@@ -140,31 +140,36 @@ class Optimizer:
         return loss
 
     def _step_group(self, group: dict[str, Any], place: Any) -> None:
-        name, recorded = f"{type(self).__name__}.step", group.get("differentiable")
-        options = self._options(group)
+        name, recorded, options = f"{type(self).__name__}.step", group.get("differentiable"), self._options(group)
         for param in group["params"]:
             grad = param._grad
             if grad is None:
                 continue
-            state = self.state[param]
             data, slope = param._data, grad._data
             if recorded or type(data) is not ndarray or type(slope) is not ndarray:
                 with enable_grad() if recorded else no_grad():
-                    self._update_tensor(param, grad, state, group)
-            elif data.dtype.kind == "c":
-                self._update_array(as_real(data), as_real(slope), RealState(state), options)
-                mark_written(data, name, place)
-            else:
-                self._update_array(data, slope, state, options)
-                mark_written(data, name, place)
+                    self._update_tensor(param, grad, self.state[param], group)
+                continue
+            held, numbers = self._begin(self.state[param], data, options)
+            arrays = [data, slope, *held]
+            if data.dtype.kind == "c":
+                arrays = [as_real(array) for array in arrays]
+            self._update_array(arrays[0], arrays[1], arrays[2:], self._spare(arrays[0]), numbers)
+            mark_written(data, name, place)
 
     def _options(self, group: dict[str, Any]) -> Any:
-        """What ``_update_array`` reads of a group, computed once a step."""
+        """What ``_begin`` reads of a group, found once a step."""
         return group
 
-    def _update_array(self, param: ndarray, grad: ndarray, state: Any, options: Any) -> None:
-        """Update one parameter's array in place, and its state. The gradient must not be written."""
-        raise NotImplementedError(f"{type(self).__name__} defines neither step nor _update_array")
+    def _begin(self, state: dict, param: ndarray, options: Any) -> tuple[list[ndarray], Any]:
+        """Begin one parameter's step: its state's arrays, made where there are none, and the numbers of its update."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither step nor _begin")
+
+    def _update_array(self, param: ndarray, grad: ndarray, held: list[ndarray], spare: ndarray, numbers: Any) -> None:
+        """Update a parameter and its state's arrays in place; ``spare`` is an array of the same shape to compute in.
+
+        The gradient must not be written.
+        """
 
     def _update_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
         """The formula of ``_update_array`` on tensors: out of place, except for the parameter itself."""
@@ -173,11 +178,11 @@ class Optimizer:
         )
 
     def _spare(self, like: ndarray) -> ndarray:
-        """An array of a parameter's shape and dtype to compute in: the same one at every step."""
+        """An array of a given shape and dtype to compute in: the same one at every step."""
         key = like.shape, like.dtype
         found = self._scratch.get(key)
         if found is None:
-            found = self._scratch[key] = empty_like(like, order="C", subok=False)
+            found = self._scratch[key] = empty(*key)
         return found
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
@@ -231,28 +236,9 @@ class Optimizer:
         self.state, self.param_groups = state, groups
 
 
-class RealState(dict):
-    """The state of a complex parameter, seen as real arrays with a last dimension of 2."""
-
-    def __init__(self, state: dict) -> None:
-        self.state = state
-        super().__init__({k: v if k == "step" else wrap(as_real(v._data)) for k, v in state.items()})
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        if key == "step":
-            self.state[key] = value
-        else:
-            self.state[key] = wrap(value._data.view(complex_of(value._data))[..., 0])
-
-
 def as_real(array: ndarray) -> ndarray:
     """A complex array's memory as real numbers, with a last dimension of 2."""
     return array[..., None].view(array.real.dtype)
-
-
-def complex_of(array: ndarray) -> Any:
-    return "c8" if array.dtype.itemsize == 4 else "c16"
 
 
 def as_parameters(params: Any) -> list:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from numpy import add, multiply, ndarray, negative
+from numpy import multiply, ndarray, negative, zeros_like
 
 from ..tape.value import wrap
 from .optimizer import Optimizer, check_at_least_zero, number
@@ -69,23 +69,27 @@ class SGD(Optimizer):
         names = "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"
         return tuple([number(group[name]) for name in names])
 
-    def _update_array(self, param: ndarray, grad: ndarray, state: Any, options: Any) -> None:
-        lr, momentum, dampening, weight_decay, nesterov, maximize = options
-        spare = self._spare(param)
+    def _begin(self, state: dict, param: ndarray, options: tuple) -> tuple[list[ndarray], tuple]:
+        momentum = options[1]
+        if not momentum:
+            return [], options
+        if "momentum_buffer" not in state:
+            # The first direction is the gradient itself: nothing is kept, and nothing dampened.
+            state["momentum_buffer"] = wrap(zeros_like(param))
+            options = (*options[:2], 0, *options[3:])
+        return [state["momentum_buffer"]._data], options
+
+    def _update_array(self, param: ndarray, grad: ndarray, held: list[ndarray], spare: ndarray, numbers: tuple) -> None:
+        lr, momentum, dampening, weight_decay, nesterov, maximize = numbers
         if maximize:
-            grad = negative(grad, out=spare)
+            grad = negative(grad)
         if weight_decay:
-            grad = grad + multiply(param, weight_decay)
+            grad = grad + multiply(param, weight_decay, out=spare)
         if momentum:
-            held = state.get("momentum_buffer")
-            if held is None:
-                direction = grad.copy()
-                state["momentum_buffer"] = wrap(direction)
-            else:
-                direction = held._data
-                direction *= momentum
-                direction += multiply(grad, 1 - dampening, out=spare) if dampening else grad
-            grad = add(grad, multiply(direction, momentum)) if nesterov else direction
+            (direction,) = held
+            direction *= momentum
+            direction += multiply(grad, 1 - dampening, out=spare) if dampening else grad
+            grad = grad + multiply(direction, momentum, out=spare) if nesterov else direction
         param -= multiply(grad, lr, out=spare)
 
     def _update_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:

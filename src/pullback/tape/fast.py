@@ -77,8 +77,9 @@ def call(op: Op, args: tuple) -> Any:
 
 
 def has_fast_path(op: Op) -> bool:
-    """Operations of lists, with several outputs, or without tensors take the general path at once."""
-    return bool(op.operands) and not op.outputs and not {"tensors", "indices"} & {*op.params}
+    """Operations of lists, with several outputs, or whose first parameter is no operand take the general path at once."""
+    begins = bool(op.operands) and op.params[0] in (*op.operands, *op.diff)
+    return begins and not op.outputs and not {"tensors", "indices"} & {*op.params}
 
 
 def _general(op: Op) -> Callable:
@@ -148,7 +149,7 @@ def guarded(op: Op, tensors: list[str], kernel: Any) -> list[str]:
 
 def ufunc_settings(op: Op, kernel: Any) -> list[str]:
     """Settings that must have their defaults for the bare ufunc to serve."""
-    return [p for p in op.params if p not in tensor_params(op)] if kernel is UFUNCS.get(op.name) else []
+    return [p for p in op.defaults if p not in tensor_params(op)] if kernel is UFUNCS.get(op.name, op) else []
 
 
 def looked_at(p: str) -> list[str]:

@@ -68,7 +68,7 @@ def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
     """Raise TypeError for operands that are no tensors, then let the operation check and prepare its arguments."""
     for name, a in zip(op.params, args, strict=True):
         if name in op.operands and not isinstance(a, Tensor):
-            check_operand(op, name, a)
+            check_operand(op, name, a, args)
     if not any(isinstance(a, (Tensor, list, tuple)) for a in args) and op.operands:
         raise TypeError(describe_type(op, op.operands[0], args[op.params.index(op.operands[0])]))
     if op.prepare is not None and not prepared:
@@ -78,11 +78,11 @@ def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
     return args
 
 
-def check_operand(op: Op, name: str, a: Any) -> None:
+def check_operand(op: Op, name: str, a: Any, args: tuple) -> None:
     if isinstance(a, (bool, int, float, complex, list, tuple)) or (a is None and name in op.defaults):
         return
-    if isinstance(a, (Value,)) or (hasattr(a, "dtype") and getattr(a, "ndim", 1) == 0):
-        return
+    if isinstance(a, Value) or (hasattr(a, "dtype") and (a.ndim == 0 or any(isinstance(b, Tensor) for b in args))):
+        return  # NumPy's arrays may stand beside a tensor
     raise TypeError(describe_type(op, name, a))
 
 
@@ -133,7 +133,7 @@ def held(a: Any, level: int) -> Any:
     """What a tensor of this level holds; anything else as it is."""
     if isinstance(a, Tensor):
         if a._level != level:
-            return a
+            return a if a._flags else a._data  # a constant of a lower level
         if a._flags & CARE:
             settle(a)
         return a._data

@@ -24,8 +24,8 @@ def imag(input):
 
 @kernel
 def view_as_real(input):
-    if type(input) is not ndarray:
-        return np.stack([input.real, input.imag])
+    if type(input) is not ndarray or input.dtype.kind != "c":
+        return np.stack([input.real, input.imag], -1)
     parts = input.real
     return as_strided(parts, (*input.shape, 2), (*input.strides, parts.itemsize))
 

@@ -54,21 +54,14 @@ def peak(input, dim):
 
 @kernel
 def max_dim(input, dim, keepdim=False):
-    return with_index(np.argmax, input, dim, keepdim)
+    dim = axis_of(input, dim)
+    return np.maximum.reduce(input, axis=dim, keepdims=keepdim), np.argmax(input, axis=dim, keepdims=keepdim)
 
 
 @kernel
 def min_dim(input, dim, keepdim=False):
-    return with_index(np.argmin, input, dim, keepdim)
-
-
-def with_index(position, input, dim, keepdim):
-    """The elements at the positions that ``argmax`` or ``argmin`` finds along a dimension, and the positions."""
-    if not input.ndim:
-        return np.array(input), np.zeros((), np.int64)
-    found = position(input, axis=dim, keepdims=True)
-    values = np.take_along_axis(input, found, dim)
-    return (values, found) if keepdim else (values.squeeze(dim), found.squeeze(dim))
+    dim = axis_of(input, dim)
+    return np.minimum.reduce(input, axis=dim, keepdims=keepdim), np.argmin(input, axis=dim, keepdims=keepdim)
 
 
 @kernel

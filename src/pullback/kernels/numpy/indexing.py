@@ -88,14 +88,14 @@ def nonzero_tuple(input):
 
 
 @kernel
-def unindex(input, index, shape):
+def unindex(input, indices, shape):
     input = np.asarray(input)
     out = np.zeros(shape, input.dtype)
-    index = index if type(index) is tuple else (index,)
-    if any(isinstance(i, np.ndarray) and i.dtype != bool for i in index):
-        accumulate_at(out, index, input)
+    indices = indices if type(indices) is tuple else (indices,)
+    if any(isinstance(i, np.ndarray) and i.dtype != bool for i in indices):
+        accumulate_at(out, indices, input)
     else:
-        assign(out, index, input)
+        assign(out, indices, input)
     return out
 
 

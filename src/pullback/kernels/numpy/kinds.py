@@ -36,9 +36,11 @@ def enter(
     integers beside integer arrays are wrapped around, unless ``wraps_numbers`` is False.
     """
 
+    has_floating = "f" in kinds
+
     def kernel(*operands: Any, **options: Any) -> Any:
         dtype = dtype_of(operands)
-        if dtype is F32 or dtype is F64 or dtype is None:
+        if (dtype is F32 or dtype is F64 or dtype is None) and has_floating:
             return compute(*operands, **options)
         kind = KINDS[dtype.kind]
         if kind not in kinds:
@@ -52,7 +54,8 @@ def enter(
         return compute(*operands, **options)
 
     KERNELS[name] = update_wrapper(kernel, compute)
-    UFUNCS[name] = compute
+    if has_floating:
+        UFUNCS[name] = compute
     return compute
 
 

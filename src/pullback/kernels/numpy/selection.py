@@ -90,7 +90,7 @@ def is_large(input, limit):
     return input.size >= MANY and (input.dtype is F32 or input.dtype is F64) and not hasattr(limit, "dtype")
 
 
-@defined_for("if", rounds_numbers=True, wraps_numbers=False)
+@defined_for("bif", rounds_numbers=True, wraps_numbers=False)
 def clamp(input, min=None, max=None):
     if min is None:
         return at_most(input, max)

@@ -6,10 +6,12 @@ import numpy as np
 
 from .registry import kernel
 
+SMALL = 1000  # elements up to which the fewest calls of NumPy are the fastest
+
 
 def comparable(input):
     """The input in a dtype that NumPy can partition: float32 for bfloat16, of the same order."""
-    return input if input.dtype.kind in "biuf" else input.astype(np.float32)
+    return input if input.dtype.kind in "biufc" else input.astype(np.float32)
 
 
 # Sorting.
@@ -18,7 +20,7 @@ def comparable(input):
 def order(input, dim, descending):
     """The indices that sort along a dimension; equal elements keep their order."""
     input = comparable(input)
-    if input.dtype.itemsize == 4 and input.shape[dim] < 2**32:
+    if input.dtype.itemsize == 4 and input.size > SMALL and input.shape[dim] < 2**32:
         return order_by_keys(input, dim, descending)
     if not descending:
         return stable_order(input, dim)
@@ -28,8 +30,8 @@ def order(input, dim, descending):
 
 def stable_order(input, dim):
     """NumPy's stable ``argsort``; for elements of eight bytes its faster unstable one, where no two turn out to be equal."""
-    if input.dtype.itemsize < 8:
-        return np.argsort(input, dim, kind="stable")  # a radix sort
+    if input.dtype.itemsize < 8 or input.size <= SMALL:
+        return np.argsort(input, dim, kind="stable")
     found = np.argsort(input, dim)
     values = np.moveaxis(np.take_along_axis(input, found, dim), dim, -1)
     distinct = np.all(values[..., :-1] < values[..., 1:])
@@ -93,7 +95,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
 def selected(lines, k, largest):
     """The positions of the ``k`` largest or smallest in each line, in order."""
     size = lines.shape[-1]
-    if not 0 < k < size:
+    if not 0 < k < size or size <= 64:
         return order(lines, lines.ndim - 1, largest)[..., :k]
     part = np.argpartition(lines, size - k if largest else k - 1, -1)
     part = part[..., size - k :] if largest else part[..., :k]

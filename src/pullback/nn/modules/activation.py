@@ -4,6 +4,7 @@ from typing import Any
 
 from ...creation import full
 from .. import functional as F
+from .. import init as initial
 from ..parameter import Parameter
 from .module import Module
 
@@ -254,7 +255,7 @@ class PReLU(Module):
 
     def reset_parameters(self) -> None:
         """Set every slope to its initial value."""
-        self.weight.data.fill_(self.init)
+        initial.constant_(self.weight, self.init)
 
     def forward(self, input: Any) -> Any:
         """The function of the input, of shape (N, C, …) or any where there is one slope."""

@@ -41,7 +41,6 @@ class Module(State):
     _non_persistent_buffers_set: set[str]
     _forward_hooks: OrderedDict
     _forward_pre_hooks: OrderedDict
-    forward: Callable
 
     def __init__(self) -> None:
         self.__dict__.update(
@@ -60,6 +59,11 @@ class Module(State):
         if self._forward_pre_hooks or self._forward_hooks:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    forward: Callable[..., Any] = _no_forward
 
     def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
         uncalled = dict(self._forward_hooks)
