@@ -15,6 +15,7 @@ from typing import Any
 
 from numpy import array, bool_, generic, ndarray
 
+from .clock import tick
 from .kernels import kernel_of
 from .ops.indexing import alias_item, check_indices, is_mask, select_item, unsqueeze_item
 from .ops.indexing import getitem as slice_item
@@ -23,9 +24,11 @@ from .ops.table import TABLE, Op
 from .ops.writing import WHOLE, copy, fill, number
 from .tape import inplace
 from .tape.fast import plain
+from .tape.graph import node_type
+from .tape.lines import user_frame
 from .tape.modes import modes
 from .tape.promotion import dtype_of
-from .tape.record import general, make_node
+from .tape.record import general
 from .tape.storage import mark_written
 from .tape.value import GRAD, Tensor, new, wrap
 from .tape.views import link, settle
@@ -34,7 +37,7 @@ Key = tuple[Any, ...]
 TAKES = {float: "fd", int: "fdl", bool: "fdl?"}  # NumPy's codes of the dtypes that take a number as it is
 HUGE = 3e38  # from there on, and for NaN, the general way sees whether a float32 can hold it
 INDEXING = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-find = kernel_of(index_op)
+find, IndexNode = kernel_of(index_op), node_type(index_op, index_op.node)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -103,7 +106,7 @@ def quick_view(op: Op, tensor: Tensor, flags: int, key: Key) -> Tensor:
     out._data = data[key]
     out._flags, out._fn = 0, None
     if flags and not modes.floor:
-        stamp(op, tensor, key, data.shape, out)
+        stamp(node_type(op, op.node)(), tensor, key, data.shape, out)
     return link(tensor, (op, (key,), 0), out)
 
 
@@ -114,15 +117,19 @@ def quick_copy(tensor: Tensor, flags: int, found: ndarray) -> Tensor:
     out._data = find(data, (found,))
     out._flags, out._fn = 0, None
     if flags and not modes.floor:
-        stamp(index_op, tensor, (found,), data.shape, out)
+        stamp(IndexNode(), tensor, (found,), data.shape, out)
     return out
 
 
-def stamp(op: Op, tensor: Tensor, key: Key, shape: tuple, out: Tensor) -> None:
-    """Record a reading: the node of ``op``, whose rules read the key and the tensor's shape."""
-    out._fn = node = make_node(op, [(tensor._fn or tensor, tensor._nr)], 0)
-    node.saved = (key, shape)
-    out._flags = GRAD
+def stamp(node: Any, tensor: Tensor, key: Key, shape: tuple, out: Tensor) -> None:
+    """Record a reading: its rule reads the key and the tensor's shape."""
+    node.next, node.fix, node.saved = (tensor._fn or tensor,), None, (key, shape)
+    if tensor._nr:
+        node.nrs, node.fix = (tensor._nr,), (None,)
+    node.tick = tick()
+    frame = user_frame(2)
+    node.code, node.lasti = frame.f_code, frame.f_lasti
+    out._fn, out._flags = node, GRAD
 
 
 def read(tensor: Tensor, op: Op, key: Key, indices: Key) -> Tensor:

@@ -9,5 +9,6 @@ HOUSE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 def define(name: str, text: str, scope: dict[str, Any]) -> Callable:
     """Execute a definition in ``scope`` and return what it defines as ``name``."""
+    scope["__name__"] = "pullback.source"  # the module that warnings are filed under
     exec(compile(text, f"{HOUSE}<{name}>", "exec"), scope)
     return scope[name]

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from numpy import generic, ndarray
+
 from . import attributes, indexing, ops  # noqa: F401  (the tensor's own members; and the table filled)
 from .interpreters.dispatch import OPERATORS
-from .ops.shape import PROPERTIES
 from .ops.table import OVERLOADS, TABLE, Op, Overload
+from .ops.transposition import PROPERTIES
 from .source import define
 from .tape import inplace
-from .tape.fast import call, function_of
+from .tape.fast import call, function_of, operator_of
 from .tape.value import Tensor
 
 Record = Op | Overload
@@ -160,10 +162,13 @@ def inplace_method(op: Op) -> Callable:
 
 
 def operator(op: Op, reflected: bool) -> Callable:
-    function = function_of(op)
-    return (lambda self, other: function(other, self)) if reflected else function
+    function = operator_of(op)
+    if not reflected:
+        return function
+    return lambda self, other: function(other, self) if isinstance(other, OPERANDS) else NotImplemented
 
 
+OPERANDS = (Tensor, bool, int, float, complex, generic, ndarray)  # what may stand before a tensor
 INPLACE_OPERATORS = {
     "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__ipow__": "pow",
     "__ifloordiv__": "floor_divide", "__imod__": "remainder", "__iand__": "bitwise_and", "__ior__": "bitwise_or",

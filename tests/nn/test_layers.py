@@ -1,14 +1,14 @@
 """Every layer against PyTorch's: initial weights bit for bit, names, printed form, outputs and gradients."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import pullback as pb
 from pullback import nn
 from pullback.nn import functional
-
-F = pb.float32
-I = pb.int64
 
 # (how the layer is made, the shape of its input)
 LAYERS = [
@@ -234,6 +234,12 @@ def test_gains_are_pytorchs(name, torch):
 
 
 # -- nn.functional and nn.utils ----------------------------------------------------------------------------------------
+
+
+def test_every_function_that_a_module_calls_exists():
+    sources = Path(nn.modules.__file__).parent.glob("*.py")
+    named = {name for path in sources for name in re.findall(r'\bF\.(\w+)|function = "(\w+)"', path.read_text())}
+    assert sorted({a or b for a, b in named} - set(dir(functional))) == []
 
 
 def test_a_missing_function_names_the_nearest():

@@ -118,7 +118,7 @@ class Case:
 def converted(array, dtype):
     """The array of another dtype: complex numbers with this real part, or distinct integers in the same order."""
     if dtype.startswith("complex"):
-        return array + 1j * (np.roll(array, 1) if array.size > 1 else 0.5 * array)
+        return paired(array, np.roll(array, 1) if array.size > 1 else 0.5 * array)
     if dtype.startswith(("float", "bfloat")):
         return array
     ranks = np.argsort(np.argsort(array, axis=None)).reshape(array.shape)
@@ -128,6 +128,13 @@ def converted(array, dtype):
         return ranks + 1
     centred = ranks - array.size // 2
     return np.asarray(centred + (centred >= 0))  # no zero among them
+
+
+def paired(real, imag):
+    """Complex numbers of these parts, infinite ones included."""
+    made = np.empty(np.shape(real), np.complex128)
+    made.real, made.imag = real, imag
+    return made
 
 
 def function_of(op):

@@ -7,11 +7,11 @@ kink, the convention is torch's, and only the comparison with torch can judge it
 
 import numpy as np
 import pytest
-from cases import COMPARABLE, DIFFERENTIABLE, counterpart
+from cases import COMPARABLE, DIFFERENTIABLE, counterpart, function_of, quiet, tracked
 from problem import Problem, exact_problems_of, problems_of
 
 import pullback
-from numeric import agree, basis, difference, has_kink, inner, size
+from numeric import RTOL, agree, array, basis, difference, has_kink, inner, size
 
 each_case = pytest.mark.parametrize("case", DIFFERENTIABLE, ids=str)
 each_comparable = pytest.mark.parametrize("case", [c for c in COMPARABLE if c.is_differentiable], ids=str)
@@ -86,6 +86,35 @@ def test_gradients_are_torchs(case, torch):
         got = problem.pull(pullback, problem.primals, problem.cotangents)
         for name, g, w in zip([case.owners[i] for i in case.diff], got, want, strict=True):
             agree(g, w, f"{case} {problem.dtype} gradient of {name}", rtol=1e-8)
+
+
+@each_comparable
+def test_gradients_in_lower_precision_are_torchs(case, torch):
+    """A rule that meets a float32 or a half must not answer in float64, nor lose more than the kernel did."""
+    if "float64" not in case.dtypes:
+        return
+    function = counterpart(torch, case)
+    for dtype in ("float32", "bfloat16", "float16"):
+        with quiet():
+            try:
+                want = gradients_of(case, function, torch, dtype)
+            except Exception:
+                continue
+            got = gradients_of(case, function_of(case.op), pullback, dtype)
+        for g, w in zip(got, want, strict=True):
+            assert str(g.dtype) == str(w.dtype), f"{case} {dtype}: gradient of dtype {g.dtype}, expected {w.dtype}"
+            scale = max(1.0, magnitude([array(w)]))
+            agree(array(g), array(w), f"{case} {dtype} gradient", rtol=4 * RTOL[dtype], atol=4 * RTOL[dtype] * scale)
+
+
+def gradients_of(case, function, lib, dtype):
+    """The gradients by the leaves that require grad, for a random cotangent rounded to the dtype."""
+    leaves = case.tensors(lib, dtype, requires_grad=True)
+    outputs = tracked(case.call(function, leaves, lib))
+    rng = np.random.default_rng(case.seed)
+    given = [lib.tensor(rng.standard_normal(tuple(o.shape)), dtype=o.dtype) for o in outputs]
+    inputs = [leaf for leaf in leaves if leaf.requires_grad]
+    return lib.autograd.grad(outputs, inputs, given, materialize_grads=True)
 
 
 @each_case

@@ -18,6 +18,7 @@ from cases import (
     fill,
     flat,
     function_of,
+    overload_of,
     quiet,
     tracked,
 )
@@ -26,6 +27,7 @@ import pullback
 from numeric import agree, array
 from pullback.ops.table import OVERLOADS, TABLE, names_read
 from pullback.tape.value import Tensor
+from pullback.tensor import public_function
 
 
 def is_first(case):
@@ -77,10 +79,20 @@ def test_public_forms_are_those_that_torch_has(record, torch):
     assert not missing, f"{record.name}: torch has {', '.join(missing)}"
 
 
-@pytest.mark.parametrize("case", [case for case in COMPARABLE if case.op.function and is_first(case)], ids=str)
+# Torch calls a number in an operand's place by another name.
+NAMED = [
+    case
+    for case in COMPARABLE
+    if case.op.function and set(case.op.operands) <= set(case.owners) and case.op.star != case.op.params[0]
+]
+
+
+@pytest.mark.parametrize("case", NAMED, ids=str)
 def test_parameters_are_named_as_torchs(case, torch):
     """Where torch takes a call's arguments by position, it takes them by our names for them."""
     tensors, function = case.tensors(torch), counterpart(torch, case)
+    if case.op.star == case.op.params[0]:
+        return  # `meshgrid(*tensors)`
     with quiet():
         try:
             case.call(function, tensors, torch)
@@ -120,6 +132,24 @@ def same(got, want, what):
             agree(array(g), array(w), what, rtol=1e-12)
         else:
             assert g == w, f"{what}: {g}, expected {w}"
+
+
+OVERLOADED = [(case, name) for case in CASES for name in [overload_of(case)] if name is not None]
+
+
+@pytest.mark.parametrize(("case", "name"), OVERLOADED, ids=[f"{case}-{name}" for case, name in OVERLOADED])
+def test_overloaded_names_run_the_operation(case, name):
+    """``max(x, 1)`` is ``max_dim(x, 1)``, as a function, as a method and with ``out=``."""
+    record, tensors = OVERLOADS[name], case.tensors(pullback)
+    want = flat(case.ours(tensors))
+    if record.function:
+        same(flat(case.call(public_function(record), tensors)), want, f"{case} as {name}()")
+    if record.method and is_first(case):
+        same(flat(case.call(getattr(Tensor, name), tensors)), want, f"{case} as Tensor.{name}()")
+    if record.function and record.out and len(want) == 1 and is_tensor(want[0]):
+        out = pullback.tensor(np.full(tuple(want[0].shape), 0), dtype=want[0].dtype)
+        assert case.call(lambda *a, **k: public_function(record)(*a, **k, out=out), tensors) is out
+        same([out], want, f"{case} as {name}(out=)")
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.op.out], ids=str)

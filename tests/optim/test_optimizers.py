@@ -66,8 +66,6 @@ def compare(ours, theirs, rtol, what=""):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("name, options", CASES)
 def test_ten_steps_are_pytorchs(name, options, dtype, torch):
-    if dtype == "complex128" and options.get("amsgrad"):
-        pytest.skip("torch's amsgrad for complex numbers is tested with the real ones")
     ours, mine = walk(pb, name, options, dtype)
     theirs, its = walk(torch, name, options, dtype)
     for p, q in zip(ours, theirs, strict=True):

@@ -94,7 +94,7 @@ torch.cat([m, k.expand(4, 3).T])    torch.cat([v, c[0]])                torch.co
 torch.concatenate([v, v], 0)        torch.cat([v])                      torch.cat([e, m.T[:, :3]])
 torch.stack([x, x])                 torch.stack((m, m.clone()), -1)     torch.stack([s, torch.tensor(1)])
 torch.stack([v, k.sum().expand(4)], dim=1)  torch.hstack([s, v])        torch.hstack((m, m[:, :1]))
-torch.vstack([v, m])                torch.dstack([v, v])                torch.dstack([m, m, m])
+torch.row_stack([v, m])                torch.dstack([v, v])                torch.dstack([m, m, m])
 torch.column_stack([v[:3], m])      torch.column_stack([s, s])          torch.vstack([s, s])
 torch.block_diag(m, v, s)           torch.block_diag(c, m)              torch.block_diag(m)
 torch.broadcast_tensors(v, x)       torch.broadcast_tensors(s, v, m)    torch.broadcast_tensors(m[:, :1], v)
@@ -218,7 +218,7 @@ class Library:
         inputs = [leaf for leaf in self.leaves.values() if leaf.requires_grad]
         given = [self.torch.tensor(wavy(out), dtype=out.dtype) for out in outputs]
         found = self.torch.autograd.grad(outputs, inputs, given, allow_unused=True, retain_graph=True)
-        return {name: g for name, g in zip([n for n, t in self.leaves.items() if t.requires_grad], found, strict=True)}
+        return dict(zip([n for n, t in self.leaves.items() if t.requires_grad], found, strict=True))
 
 
 class Functional:

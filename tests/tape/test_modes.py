@@ -77,3 +77,17 @@ def test_setting_requires_grad_is_checked(x):
         torch.tensor([1, 2]).requires_grad_()
     with pytest.raises(RuntimeError, match="leaf variables"):
         (x * 2).requires_grad_(False)
+
+
+def test_inference_tensors_cannot_enter_a_graph_or_be_written_outside(x):
+    with torch.inference_mode():
+        y = torch.ones(2) * 2
+        y.add_(1)
+        assert torch.is_inference_mode_enabled()
+        assert not x[0:1].is_inference()
+    assert y.is_inference()
+    with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
+        x * y
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
+        y.add_(1)
+    assert (x * y.clone()).requires_grad

@@ -4,6 +4,7 @@ A kernel has its operation's parameters, in order and with the same defaults. An
 formula needs none: the formula, run on arrays, is its kernel.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -43,3 +44,7 @@ def kernel_of(op: Op) -> Callable:
 
 
 arrays = Arrays()
+
+# The logarithm of zero is minus infinity, and PyTorch does not warn of it. NumPy would, at the cost of a context per
+# operation to silence it; its warnings about floating-point results are ignored where they come from our code.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pullback\.")

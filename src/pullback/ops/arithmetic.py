@@ -124,6 +124,7 @@ elementwise(
         "weight": lambda xp, input, end: end - input,
     },
     prepare=check_lerp,
+    node=("LerpBackward0", "LerpBackward1"),
     samples=lambda t: [*triples(t), ((t(2, 3), t(3), 0.75), {}), ((t(2, 3), t(3), 0.25), {})],
     errors=lambda t: [
         ((t(3), t(3, dtype="float32"), 0.5), {}, RuntimeError),
@@ -155,6 +156,7 @@ elementwise(
             -tangent * (input / other / other) if rounding_mode is None else xp.zeros_like(tangent)
         ),
     },
+    node=lambda input, other, rounding_mode: "DivBackward2" if rounding_mode else "DivBackward0",
     aliases=("divide", "true_divide"),
     samples=lambda t: [
         *pairs(t, low=0.5, high=3),
@@ -197,14 +199,14 @@ def exponent_slope(xp, input, exponent, result):
     """``result * log(input)``, and zero where the base is zero and the exponent is not negative."""
     grows = (xp.real(exponent) if is_complex(exponent) else exponent) >= 0
     if type(input) in NUMBERS:
-        return xp.where(grows, xp.zeros_like(result), -math.inf) if input == 0 else result * log_of(input)
+        return xp.where(grows, 0, -result) if input == 0 else result * log_of(input, is_complex(result))
     is_nil = (input == 0) & grows
     return xp.where(is_nil, 0, result * xp.log(xp.where(is_nil, 1, input)))
 
 
-def log_of(base):
-    """The logarithm of a Python number that is not zero; NaN for real negative ones."""
-    if isinstance(base, complex):
+def log_of(base, in_complex):
+    """The logarithm of a Python number that is not zero; NaN for negative ones, unless in complex numbers."""
+    if in_complex:
         return cmath.log(base)
     return math.log(base) if base > 0 else math.nan
 
@@ -214,6 +216,7 @@ elementwise(
     "The power ``input ** exponent``; either may be a number. Integers have no negative integer powers. The derivative "
     "for the base is zero where the exponent is zero, that for the exponent where the base is zero.",
     derivative={"input": base_slope, "exponent": exponent_slope},
+    node=("PowBackward0", "PowBackward1", "PowBackward2"),
     domain=(0.5, 3),
     samples=lambda t: [
         *pairs(t, low=0.5, high=3),
@@ -248,7 +251,7 @@ composite(
     "float_power(input, exponent)",
     "The power ``input ** exponent`` in double precision, whatever the dtypes of the operands.",
     lambda xp, input, exponent: xp.pow(in_double(xp, input), in_double(xp, exponent)),
-    node="PowBackward0",
+    node=("PowBackward0", "PowBackward1", "PowBackward2"),
     prepare=check_float_power,
     samples=lambda t: [
         *pairs(t, low=0.5, high=3),
@@ -351,5 +354,6 @@ elementwise(
     jvp={"other": lambda xp, tangent: xp.zeros_like(tangent)},
     types=FLOATING,
     real=True,
+    node=("CopysignBackward1", "CopysignBackward0"),
     **WRITABLE,
 )

@@ -147,7 +147,7 @@ for name, what in (("left", "multiplied"), ("right", "divided, downwards,")):
 
 def oddities(t):
     """NaN, infinities and ordinary numbers."""
-    odd = [((t(2, 3) * math.inf,), {}), ((t(3) * math.nan,), {})]
+    odd = [((t(2, 3, dtype="float32") * n,), {}) for n in (math.inf, math.nan)]
     return [*odd, ((t(),), {}), ((t(2, 3),), {}), ((t.integers(0, 9, 3),), {}), ((t.bools(2, 0),), {})]
 
 

@@ -37,6 +37,8 @@ def gathered(op_name, tensors):
 def check_fit(op_name, shapes, dim):
     """Raise PyTorch's error where shapes differ in more than the dimension along which they are joined."""
     first = shapes[0]
+    if shapes.count(first) == len(shapes):
+        return
     for i, shape in enumerate(shapes):
         if len(shape) != len(first):
             raise RuntimeError(
@@ -73,7 +75,9 @@ def prepare_cat(tensors, dim=0):
     shapes = [tuple(each.shape) for each in tensors]
     for i, shape in enumerate(shapes):
         if not shape:
-            raise RuntimeError(f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated; stack() takes them")
+            raise RuntimeError(
+                f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated; stack() takes them"
+            )
     shapes = [shape for shape in shapes if shape != (0,)] or shapes[:1]
     dim = checks.dim("cat", dim, len(shapes[0]))
     check_fit("cat", shapes, dim)
@@ -155,7 +159,7 @@ stack = op(
 )
 
 
-def stacking(name, doc, raised, along):
+def stacking(name, doc, raised, along, **fields):
     """Declare a form of ``cat`` that gives each tensor more dimensions first.
 
     Args:
@@ -181,14 +185,24 @@ def stacking(name, doc, raised, along):
         return xp.cat(full, along(shapes[0]) + 1)
 
     samples = SAMPLES[name]
-    fields = {"prepare": prepare, "out": True, "node": "CatBackward0", "samples": samples, **LISTED}
+    fields |= {"prepare": prepare, "out": True, "node": "CatBackward0", "samples": samples, **LISTED}
     return op(f"{name}(tensors)", doc, vjp={"tensors": pull}, jvp=LINEAR, batch=batch, **fields)
 
 
 SAMPLES = {
     "hstack": lambda t: [(([t(2, 3), t(2, 1)],), {}), (([t(2), t(3), t()],), {}), (([t(2, 2, 3), t(2, 1, 3)],), {})],
-    "vstack": lambda t: [(([t(2, 3), t(3)],), {}), (([t(2), t(2)],), {}), (([t(), t()],), {}), (([t(0, 2), t(2)],), {})],
-    "dstack": lambda t: [(([t(2, 3), t(2, 3)],), {}), (([t(2), t(2)],), {}), (([t()],), {}), (([t(1, 2, 3), t(2)],), {})],
+    "vstack": lambda t: [
+        (([t(2, 3), t(3)],), {}),
+        (([t(2), t(2)],), {}),
+        (([t(), t()],), {}),
+        (([t(0, 2), t(2)],), {}),
+    ],
+    "dstack": lambda t: [
+        (([t(2, 3), t(2, 3)],), {}),
+        (([t(2), t(2)],), {}),
+        (([t()],), {}),
+        (([t(1, 2, 3), t(2)],), {}),
+    ],
     "column_stack": lambda t: [(([t(2), t(2, 3)],), {}), (([t(2), t(2)],), {}), (([t(), t()],), {})],
 }
 
@@ -211,6 +225,7 @@ vstack = stacking(
     "The tensors one above another, along the first dimension; vectors are rows.",
     lambda shape: raised_dims(shape, 2),
     lambda shape: 0,
+    aliases=("row_stack",),
 )
 dstack = stacking(
     "dstack",
@@ -344,7 +359,9 @@ def prepare_meshgrid(tensors, indexing=None):
     tensors = gathered("meshgrid", tensors)
     for each in tensors:
         if each.ndim > 1:
-            raise RuntimeError(f"meshgrid: Expected 0D or 1D tensor in the tensor list but got one of shape {list(each.shape)}")
+            raise RuntimeError(
+                f"meshgrid: Expected 0D or 1D tensor in the tensor list but got one of shape {list(each.shape)}"
+            )
         if each.dtype is not tensors[0].dtype:
             raise RuntimeError(
                 f"meshgrid expects all tensors to have the same dtype, got {tensors[0].dtype} and {each.dtype}"

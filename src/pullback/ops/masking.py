@@ -3,7 +3,7 @@
 from .batching import logical_ndim
 from .indexing import is_mask, needs_tensor, unbatchable
 from .table import LINEAR, composite, op, overload
-from .writing import WHOLE, by_number_or_tensor, check_value, fit, same_dtype, to_dtype
+from .writing import WHOLE, check_value, fit, same_dtype, to_dtype
 
 
 def check_mask(message, mask):
@@ -17,7 +17,7 @@ def prepare_masked_fill(input, mask, value):
     return input, mask, check_value("masked_fill", input, value)
 
 
-masked_fill = by_number_or_tensor(
+masked_fill = op(
     "masked_fill(input, mask, value)",
     "The input with a number, or the value of a zero-dim tensor, where the mask holds; mask and input broadcast.",
     vjp={
@@ -27,14 +27,13 @@ masked_fill = by_number_or_tensor(
     jvp=LINEAR,
     batch="elementwise",
     broadcasts=True,
-    operands=("input", "mask"),
     prepare=prepare_masked_fill,
+    node=("MaskedFillBackward0", "MaskedFillBackward1"),
+    inplace=True,
     samples=lambda t: [
-        (t(3, 4), t.bools(3, 4)),
-        (t(3, 4), t.bools(4)),
-        (t(4), t.bools(3, 1)),
-        (t(), t.bools()),
-        (t(0, 4), t.bools(4)),
+        ((t(*shape), t.bools(*mask), value), {})
+        for shape, mask in (((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 1)), ((), ()), ((0, 4), (4,)))
+        for value in (1.5, t())
     ],
     errors=lambda t: [
         ((t(3), t(3), 1.0), {}, RuntimeError),

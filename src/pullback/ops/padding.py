@@ -116,7 +116,9 @@ BORDERS = {
     ("replicate", 2): bordering("replication_pad2d", "ReplicationPad2DBackward0", "replicate", (2, 3, 4), PLANE),
     ("replicate", 3): bordering("replication_pad3d", "ReplicationPad3DBackward0", "replicate", (1, 2, 3, 2), SPACE),
 }
-circular_pad = bordering("circular_pad", None, "circular", (2, 3, 4), [(1, 2), (-1, 2), (4, 0), (1, 2, 2, 1), (0, 3, -1, 2)])
+circular_pad = bordering(
+    "circular_pad", None, "circular", (2, 3, 4), [(1, 2), (-1, 2), (4, 0), (1, 2, 2, 1), (0, 3, -1, 2)]
+)
 
 
 def choose_pad(input, pad, mode="constant", value=None):

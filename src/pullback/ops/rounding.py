@@ -22,6 +22,7 @@ for name, what, aliases in (
 elementwise(
     "round(input, *, decimals=0)",
     "Each element rounded to so many decimals, from two equally near ones to the even one; to tens for -1, and so on.",
+    node=lambda input, decimals: "RoundBackward1" if decimals else "RoundBackward0",
     samples=lambda t: [
         *[((t(*shape),), {}) for shape in ((), (2, 3), (0, 2))],
         ((t.integers(-9, 9, 4),), {}),
@@ -74,6 +75,7 @@ elementwise(
     jvp=SAME["jvp"]
     | {"other": lambda xp, tangent, input, other: -tangent * xp.div(input, other, rounding_mode="floor")},
     **DIVISION,
+    node=("RemainderBackward0", "RemainderBackward1"),
 )
 elementwise(
     "fmod(input, other)",
@@ -83,4 +85,5 @@ elementwise(
     jvp=SAME["jvp"]
     | {"other": lambda xp, tangent, input, other: -tangent * xp.div(input, other, rounding_mode="trunc")},
     **DIVISION,
+    node=("FmodBackward0", "FmodBackward1"),
 )

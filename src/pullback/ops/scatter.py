@@ -8,7 +8,7 @@ from . import checks
 from .batching import full_batch, logical_ndim, pad_dims
 from .indexing import batch_index, batch_index_put
 from .table import LINEAR, TABLE, op, overload
-from .writing import WHOLE, by_number_or_tensor, check_value, fit, needs_tensor, number, same_dtype, to_dtype
+from .writing import WHOLE, check_value, fit, needs_tensor, number, same_dtype, to_dtype
 
 # -- checks ------------------------------------------------------------------------------------------------------------
 
@@ -179,6 +179,8 @@ def for_source(xp, grad, shape):
     shape = tuple(shape)
     if tuple(grad.shape) == shape:
         return grad
+    if 0 in grad.shape:
+        return xp.expand(xp.sum(grad), shape)
     return xp.unindex(grad, tuple([slice(n) for n in grad.shape]), shape)
 
 
@@ -190,19 +192,11 @@ def covered(xp, src, index):
 
 
 def prepare_scatter(input, dim, index, src, reduce):
-    needs_tensor("scatter", "src", 4, src)
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce}")
+    if not hasattr(src, "dtype"):
+        src = number(src, input.dtype)
     return input, check_scatter("scatter", input, dim, index, src), index, src, reduce
-
-
-def prepare_scatter_value(input, dim, index, value, reduce):
-    if getattr(value, "ndim", 0):
-        raise TypeError(f"scatter(): argument 'value' must be Number, not a tensor of shape {list(value.shape)}")
-    if reduce not in (None, "add", "multiply"):
-        raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce}")
-    value = value if hasattr(value, "dtype") else number(value, input.dtype)
-    return input, check_scatter("scatter", input, dim, index, None), index, value, reduce
 
 
 def only_linear(reduce):
@@ -223,10 +217,9 @@ def scatter_source(xp, grad, dim, index, reduce, src_shape):
     return for_source(xp, xp.gather(grad, dim, index), src_shape)
 
 
-DOC = "The input with elements of ``src``, or one number, at positions along a dimension. ``reduce``: 'add' or 'multiply'."
 scatter = op(
     "scatter(input, dim, index, src, *, reduce=None)",
-    DOC,
+    "The input with elements of ``src``, or one number, at positions along a dimension.",
     vjp={"input": scatter_input, "src": scatter_source},
     jvp={
         "input": lambda xp, tangent, dim, index, reduce: scatter_input(xp, tangent, dim, index, reduce),
@@ -237,11 +230,13 @@ scatter = op(
     batch=batch_along(),
     operands=("input", "index", "src"),
     prepare=prepare_scatter,
+    node=("ScatterBackward1", "ScatterBackward0"),
     method=False,
     function=False,
     samples=lambda t: [
         ((t(3, 4), 0, t.integers(0, 1, 1, 4), t(1, 4)), {}),
         ((t(3, 4), 1, t.integers(3, 4, 2, 1), t(2, 1)), {}),
+        ((t(3, 4), -1, t.integers(0, 4, 3, 2), 1.5), {}),
         ((t(), 0, t.integers(0, 1), t()), {}),
         ((t(3), 0, t.integers(0, 3, 0), t(2)), {}),
     ],
@@ -249,24 +244,8 @@ scatter = op(
         ((t(3, 4), 0, t.integers(3, 5, 2, 4), t(2, 4)), {}, RuntimeError),
         ((t(3, 4), 0, t.integers(0, 3, 4, 4), t(2, 4)), {}, RuntimeError),
         ((t(3, 4), 0, t.integers(0, 3, 2), t(2, 4)), {}, RuntimeError),
+        ((t(3, 4), 0, t.integers(0, 3, 2, 4), 1.0), {"reduce": "mean"}, RuntimeError),
     ],
-)
-scatter_value = op(
-    "scatter_value(input, dim, index, value, *, reduce=None)",
-    DOC,
-    vjp={"input": scatter_input},
-    jvp={"input": lambda xp, tangent, dim, index, reduce: scatter_input(xp, tangent, dim, index, reduce)},
-    batch=batch_along(),
-    operands=("input", "index"),
-    prepare=prepare_scatter_value,
-    node="ScatterBackward1",
-    method=False,
-    function=False,
-    samples=lambda t: [
-        ((t(3, 4), -1, t.integers(0, 4, 3, 2), 1.5), {}),
-        ((t(3, 4), 0, t.integers(0, 3, 2, 3), 2), {}),
-    ],
-    errors=lambda t: [((t(3, 4), 0, t.integers(0, 3, 2, 4), 1.0), {"reduce": "mean"}, RuntimeError)],
 )
 
 
@@ -275,15 +254,20 @@ def choose_scatter(input, dim, index, src, value, reduce):
         raise TypeError(
             "scatter() received an invalid combination of arguments: exactly one of src and value is needed"
         )
-    if hasattr(src, "dtype"):
-        return scatter, (input, dim, index, src, reduce)
-    return scatter_value, (input, dim, index, src if value is None else value, reduce)
+    if hasattr(value, "dtype"):
+        raise TypeError("scatter(): argument 'value' must be Number, not Tensor")
+    return scatter, (input, dim, index, src if value is None else value, reduce)
 
 
-overload("scatter(input, dim, index, src=None, *, value=None, reduce=None)", DOC, choose_scatter, out=True)
+overload(
+    "scatter(input, dim, index, src=None, *, value=None, reduce=None)",
+    f"{scatter.doc} With ``reduce='add'`` or ``'multiply'``, they are combined with what is there.",
+    choose_scatter,
+    out=True,
+)
 overload(
     "scatter_(input, dim, index, src=None, *, value=None, reduce=None)",
-    f"In-place form of :func:`scatter`. {DOC}",
+    "In-place form of :func:`scatter`.",
     lambda *args: (*choose_scatter(*args), True),
     function=False,
 )
@@ -407,6 +391,11 @@ def prepare_index_add(input, dim, index, source, alpha):
     same_dtype("index_add_(): self ({}) and source ({}) must have the same scalar type", input, source)
     dim = checks.dim("index_add", dim, input.ndim)
     check_slices("index_add_", input, dim, index, source)
+    if input.ndim != source.ndim:
+        raise RuntimeError(
+            "index_add_(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
+            f"self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
+        )
     return input, dim, index, source, number(alpha, input.dtype)
 
 
@@ -417,8 +406,8 @@ def slices(xp, grad, dim, index, shape):
     )
 
 
-def times(value, alpha):
-    return value if type(alpha) is not complex and alpha == 1 else value * alpha
+def times(xp, value, alpha):
+    return value if alpha == 1 else xp.mul(value, alpha)
 
 
 index_add = op(
@@ -427,11 +416,11 @@ index_add = op(
     vjp={
         "input": lambda xp, grad: grad,
         "source": lambda xp, grad, dim, index, alpha, source_shape: times(
-            slices(xp, grad, dim, index, source_shape), alpha.conjugate()
+            xp, slices(xp, grad, dim, index, source_shape), alpha.conjugate()
         ),
     },
     jvp=LINEAR,
-    batch=batch_slices(lambda xp, input, dim, index, source, alpha: (times(source, alpha), True)),
+    batch=batch_slices(lambda xp, input, dim, index, source, alpha: (times(xp, source, alpha), True)),
     operands=("input", "index", "source"),
     prepare=prepare_index_add,
     inplace=True,
@@ -496,7 +485,7 @@ def prepare_index_fill(input, dim, index, value):
     return input, checks.dim("index_fill", dim, input.ndim), index, check_value("index_fill", input, value)
 
 
-index_fill = by_number_or_tensor(
+index_fill = op(
     "index_fill(input, dim, index, value)",
     "The input with a number, or the value of a zero-dim tensor, in the slices at a vector of positions along a dimension.",
     vjp={
@@ -509,13 +498,19 @@ index_fill = by_number_or_tensor(
     },
     jvp=LINEAR,
     batch=batch_slices(lambda xp, input, dim, index, value: (value, False)),
-    operands=("input", "index"),
     prepare=prepare_index_fill,
+    operands=("input", "index", "value"),
+    node=("IndexFillBackward0", "IndexFillBackward1"),
+    inplace=True,
     samples=lambda t: [
-        (t(3, 4), 0, t.integers(0, 3, 2)),
-        (t(3, 4), -1, t.integers(-4, 4, 2)),
-        (t(3, 4), 1, t.integers(0, 4)),
-        (t(), 0, t.integers(0, 1)),
+        ((t(*shape), dim, index, value), {})
+        for shape, dim, index in (
+            ((3, 4), 0, t.integers(0, 3, 2)),
+            ((3, 4), -1, t.integers(-4, 4, 2)),
+            ((3, 4), 1, t.integers(0, 4)),
+            ((), 0, t.integers(0, 1)),
+        )
+        for value in (1.5, t())
     ],
     errors=lambda t: [
         ((t(3, 4), 0, t.integers(3, 5, 2), 1.0), {}, IndexError),

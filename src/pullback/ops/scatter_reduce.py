@@ -57,12 +57,19 @@ def product_factor(xp, input, dim, index, src, include_self, result):
     return xp.where(lone, xp.gather(without, dim, index), divided)
 
 
+def check_reducible(op_name, input, reduce):
+    """Raise NotImplementedError where a reduction makes no sense of a dtype."""
+    if reduce in ("amax", "amin"):
+        checks.ordered(op_name, input)
+    if reduce == "mean" and input.dtype.category == checks.BOOL:
+        raise NotImplementedError(f"{op_name}: the mean of bools is not implemented; pass them as numbers")
+
+
 def prepare_scatter_reduce(input, dim, index, src, reduce, include_self):
     needs_tensor("scatter_reduce", "src", 4, src)
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    if reduce in ("amax", "amin"):
-        checks.ordered("scatter_reduce", input)
+    check_reducible("scatter_reduce", input, reduce)
     return input, check_scatter("scatter_reduce", input, dim, index, src), index, src, reduce, include_self
 
 
@@ -121,6 +128,7 @@ def reduced_slices(xp, input, dim, index, source, reduce, include_self):
 def prepare_index_reduce(input, dim, index, source, reduce, include_self):
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    check_reducible("index_reduce", input, reduce)
     input, dim, index, source, _ = prepare_index_add(input, dim, index, source, 1)
     return input, dim, index, source, reduce, include_self
 

@@ -165,6 +165,7 @@ elementwise(
     real=True,
     aliases=("clip",),
     prepare=check_limits,
+    node=("ClampBackward1", "ClampBackward0"),
     samples=lambda t: [
         *[((t(*shape), -0.75, 1.25), {}) for shape in ((), (2, 3), (0, 2))],
         ((t(2, 3),), {"min": 0.25}),
@@ -194,6 +195,7 @@ elementwise(
         "min": lambda xp, tangent, input, min: xp.where(input < min, tangent, 0),
     },
     real=True,
+    node=("ClampMinBackward0", "ClampMinBackward1"),
     **WRITABLE,
 )
 elementwise(
@@ -208,6 +210,7 @@ elementwise(
         "max": lambda xp, tangent, input, max: xp.where(input > max, tangent, 0),
     },
     real=True,
+    node=("ClampMaxBackward0", "ClampMaxBackward1"),
     **WRITABLE,
 )
 elementwise(
@@ -216,11 +219,10 @@ elementwise(
     "derivative there is zero.",
     vjp={"input": lambda xp, grad, input: xp.where(xp.isfinite(input), grad, 0)},
     jvp={"input": lambda xp, tangent, input: xp.where(xp.isfinite(input), tangent, 0)},
-    real=True,
     samples=lambda t: [
         *[((t(*shape),), {}) for shape in ((), (2, 3), (0, 2))],
-        *[((t(2, 3) * odd,), {}) for odd in (math.inf, math.nan)],
-        *[((t(2, 3) * odd, 1.5, 2.5, -2.5), {}) for odd in (math.inf, math.nan)],
+        ((t(2, 3) * math.nan,), {}),
+        ((t(2, 3) * math.nan, 1.5, 2.5, -2.5), {}),
         ((t.integers(0, 9, 3),), {}),
     ],
     **WRITABLE,

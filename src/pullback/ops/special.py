@@ -3,8 +3,9 @@
 import math
 
 from .arithmetic import WRITABLE
+from .complex_numbers import HIDDEN
 from .elementwise import function
-from .table import FLOATING, elementwise
+from .table import FLOATING, elementwise, overload
 
 REAL = {"real": True}
 LN2 = math.log(2)
@@ -46,33 +47,44 @@ function(
 function(
     "digamma(input)",
     "The derivative of ``lgamma``.",
-    lambda xp, input: xp.polygamma(1, input),
+    lambda xp, input: xp.polygamma(input, 1),
     (0.3, 5),
     **REAL,
 )
 
 
-def check_order(n, input):
+def check_order(input, n):
     """Raise RuntimeError for a derivative of negative order."""
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n, but got {n}")
-    return n, input
+    return input, n
 
 
-elementwise(
-    "polygamma(n, input)",
+polygamma = elementwise(
+    "polygamma(input, n)",
     "The ``n``-th derivative of ``digamma``.",
-    derivative={"input": lambda xp, n, input: xp.polygamma(n + 1, input)},
+    derivative=lambda xp, input, n: xp.polygamma(input, n + 1),
     operands=("input",),
     types=FLOATING,
     real=True,
-    method=False,
-    out=True,
     prepare=check_order,
-    samples=lambda t: (
-        [((n, t(2, 3, low=0.5, high=4)), {}) for n in (0, 1, 2, 3)] + [((1, t(2, 0)), {}), ((1, t(3)), {})]
-    ),
-    errors=lambda t: [((-1, t(3)), {}, RuntimeError)],
+    samples=lambda t: [((t(2, 3, low=0.5, high=4), n), {}) for n in (0, 1, 2, 3)] + [((t(2, 0), 1), {}), ((t(3), 1), {})],
+    errors=lambda t: [((t(3), -1), {}, RuntimeError)],
+    **HIDDEN,
+)
+
+
+def in_either_order(n, input):
+    """The method's tensor comes first, the function's order."""
+    return (polygamma, (input, n)) if isinstance(n, int) else (polygamma, (n, input))
+
+
+overload("polygamma(n, input)", polygamma.doc, in_either_order, out=True)
+overload(
+    "polygamma_(input, n)",
+    f"In-place form of :func:`polygamma`. {polygamma.doc}",
+    lambda input, n: (polygamma, (input, n), True),
+    function=False,
 )
 
 # -- logarithms --------------------------------------------------------------------------------------------------------
@@ -89,6 +101,7 @@ elementwise(
     derivative={"input": log_or_zero, "other": lambda xp, input, other: input / other},
     types=FLOATING,
     real=True,
+    node=("XlogyBackward2", "XlogyBackward0", "XlogyBackward1"),
     samples=lambda t: [
         *[((t(*a), t(*b, low=0.3, high=3)), {}) for a, b in (((2, 3), (3,)), ((2, 1), (3,)), ((), ()), ((2, 0), (1,)))],
         ((t(2, 3), 1.5), {}),
@@ -124,9 +137,9 @@ def logit_slope(xp, input, eps):
     """``1 / (x (1 - x))``; outside the interval zero where it was clamped, and NaN where not."""
     if eps is None:
         return xp.where((input < 0) | (input > 1), math.nan, 1 / (input * (1 - input)))
-    is_inside = (input >= eps) & (input <= 1 - eps)
-    safe = xp.where(is_inside, input, 0.5)
-    return xp.where(is_inside, 1 / (safe * (1 - safe)), 0)
+    is_outside = (input < eps) | (input > 1 - eps)
+    safe = xp.where(is_outside, 0.5, input)
+    return xp.where(is_outside, 0, 1 / (safe * (1 - safe)))
 
 
 elementwise(

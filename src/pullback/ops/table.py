@@ -89,7 +89,7 @@ class Op:
     inplace: bool
     out: bool
     star: str | None
-    node: str
+    node: Any
     aliases: tuple[str, ...]
     samples: Callable | None
     diff: tuple[str, ...]
@@ -197,7 +197,9 @@ def op(signature: str, doc: str, **fields: Any) -> Op:
             pass canonical arguments.
         inplace, out, method, function: which public forms exist. star: the parameter that methods take as ``*args``.
         homes: the namespaces of the public function: ``"torch"``, ``"nn.functional"``.
-        node: the name of the graph node, where it is not ``<Name>Backward0``.
+        node: the name of the graph node, where it is not ``<Name>Backward0``; several where it depends on the operands:
+            ``(with a number for the last operand, with tensors only, with a number for the first)``, or a function of
+            the arguments.
         samples: ``f(t) -> list of (args, kwargs)`` for the generated tests; ``t(*shape)`` makes a tensor.
             errors: likewise ``(args, kwargs, exception type)``. domain: ``(low, high)`` of an elementwise operation.
     """

@@ -6,7 +6,7 @@ a tensor that is written takes the dtype of the one it is written to, and its gr
 
 from . import checks
 from .batching import elementwise, full_batch, pad_dims
-from .table import LINEAR, node_name, op, overload
+from .table import LINEAR, op
 
 WHOLE = slice(None)
 
@@ -16,7 +16,12 @@ WHOLE = slice(None)
 
 def fit(xp, grad, shape):
     """A gradient summed to the shape that its operand was broadcast from."""
-    return grad if tuple(grad.shape) == tuple(shape) else xp.sum_to_size(grad, tuple(shape))
+    shape, given = tuple(shape), tuple(grad.shape)
+    if given == shape:
+        return grad
+    if len(shape) > len(given):  # an operand with more leading ones
+        grad = xp.reshape(grad, (*[1] * (len(shape) - len(given)), *given))
+    return xp.sum_to_size(grad, shape)
 
 
 def to_dtype(xp, grad, dtype):
@@ -127,38 +132,7 @@ copy = op(
 )
 
 
-def by_number_or_tensor(signature, doc, *, samples, **fields):
-    """Declare an operation whose last argument is a number or a zero-dim tensor: one set of rules, and a node for each.
-
-    ``samples``: of the first arguments, without the value.
-    """
-    name, params = signature.split("(")
-    node = node_name(name)
-    shared = dict(fields, inplace=True, method=False, function=False)
-    number_form = op(signature, doc, node=node, samples=lambda t: [((*args, 1.5), {}) for args in samples(t)], **shared)
-    shared.pop("errors")
-    tensor_form = op(
-        f"{name}_tensor({params}",
-        doc,
-        node=node.replace("0", "1"),
-        samples=lambda t: [((*args, t()), {}) for args in samples(t)],
-        **shared | {"inplace": False},
-    )
-
-    def choose(*args):
-        return (tensor_form if hasattr(args[-1], "dtype") else number_form), args
-
-    overload(signature, doc, choose, method=name != "fill")
-    overload(
-        f"{name}_({params}",
-        f"In-place form of :func:`{name}`. {doc}",
-        lambda *args: (*choose(*args), True),
-        function=name == "fill",
-    )
-    return number_form
-
-
-fill = by_number_or_tensor(
+fill = op(
     "fill(input, value)",
     "A tensor like the input, filled with a number or the value of a zero-dim tensor.",
     vjp={
@@ -167,9 +141,11 @@ fill = by_number_or_tensor(
     },
     jvp=LINEAR,
     batch=batch_whole,
-    operands=("input",),
     prepare=lambda input, value: (input, check_value("fill", input, value)),
-    samples=lambda t: [(t(3, 4),), (t(),), (t(0, 3),)],
+    node=("FillBackward0", "FillBackward1"),
+    method=False,
+    inplace=True,
+    samples=lambda t: [((t(*shape), value), {}) for shape in ((3, 4), (), (0, 3)) for value in (1.5, t())],
     errors=lambda t: [((t(3), t(1)), {}, RuntimeError), ((t(3), "a"), {}, TypeError)],
 )
 zero = op(

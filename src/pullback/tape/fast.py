@@ -31,18 +31,19 @@ from collections.abc import Callable
 from sys import _getframe
 from typing import Any
 
-from numpy import asarray, dtype, ndarray, ufunc
+from numpy import asarray, dtype, generic, ndarray, ufunc
 
 from ..clock import tick
+from ..interpreters import Value
 from ..kernels import kernel_of
 from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from ..source import define
-from .graph import node_type
+from .graph import node_name_of, node_type
 from .lines import outside, user_frame
 from .modes import modes, switch
 from .record import general, needed_names
-from .value import Tensor, new
+from .value import Tensor, as_inference, new
 from .views import link, settle
 
 F32, F64 = dtype("float32"), dtype("float64")
@@ -71,6 +72,25 @@ def function_of(op: Op) -> Callable:
     return made
 
 
+_operators: dict[str, Callable] = {}
+
+
+def operator_of(op: Op) -> Callable:
+    """As :func:`function_of`, for a Python operator: it returns NotImplemented for operands it does not know."""
+    made = _operators.get(op.name)
+    if made is None:
+        made = _operators[op.name] = write(op, operate) if has_fast_path(op) else function_of(op)
+    return made
+
+
+def operate(op: Op, args: tuple, prepared: bool = False) -> Any:
+    """The general path of an operator."""
+    known = (Value, bool, int, float, complex, generic, ndarray)
+    if any(p in op.operands and not isinstance(a, known) for p, a in zip(op.params, args, strict=True)):
+        return NotImplemented
+    return general(op, args, prepared)
+
+
 def call(op: Op, args: tuple) -> Any:
     """Run an operation for a user."""
     return function_of(op)(*args)
@@ -88,17 +108,18 @@ def _general(op: Op) -> Callable:
     return define(op.name, source, {"general": general, "op": op})
 
 
-def write(op: Op) -> Callable:
-    """Write the function of an operation, and define it."""
+def write(op: Op, otherwise: Callable = general) -> Callable:
+    """Write the function of an operation, and define it; ``otherwise`` takes what its lines do not know."""
     kernel: Any = UFUNCS.get(op.name) if not has_settings(op) else None
     kernel = kernel or kernel_of(op)
     scope = {
-        "F32": F32, "F64": F64, "Tensor": Tensor, "_getframe": _getframe, "asarray": asarray, "general": general,
+        "F32": F32, "F64": F64, "Tensor": Tensor, "_getframe": _getframe, "as_inference": as_inference, "asarray": asarray, "general": otherwise,
         "kernel": kernel, "link": link, "modes": modes, "ndarray": ndarray, "new": new, "op": op, "outside": outside,
         "plain": plain, "prepare": op.prepare, "settle": settle, "switch": switch, "tick": tick, "user_frame": user_frame,
     }  # fmt: skip
     if op.diff:
-        scope["node_class"] = node_type(op)
+        names = op.node if isinstance(op.node, tuple) else (node_name_of(op, default_args(op)),) * 2
+        scope |= {"node_class": node_type(op, names[0]), "tensor_node_class": node_type(op, names[1])}
     args = ", ".join(op.params)
     lines = [f"def {op.name}({signature(op)}):"]
     if op.prepare:
@@ -149,7 +170,8 @@ def guarded(op: Op, tensors: list[str], kernel: Any) -> list[str]:
 
 def ufunc_settings(op: Op, kernel: Any) -> list[str]:
     """Settings that must have their defaults for the bare ufunc to serve."""
-    return [p for p in op.defaults if p not in tensor_params(op)] if kernel is UFUNCS.get(op.name, op) else []
+    guarded = kernel is UFUNCS.get(op.name, op) or callable(op.node)
+    return [p for p in op.defaults if p not in tensor_params(op)] if guarded else []
 
 
 def looked_at(p: str) -> list[str]:
@@ -181,7 +203,8 @@ def path(op: Op, tensors: list[str], kernel: Any) -> list[str]:
     lines += ["out = new(Tensor)", "out._data = data"]
     flags = " | ".join(f"f_{p}" for p in op.diff)
     test = [f"if not ({flags}) or (switch.on and modes.floor):"] if op.diff else ["if True:"]
-    lines += [*test, *indent(["out._flags = 0", "out._fn = None", *linked(op, tensors), "return out"], 1)]
+    inference = ["if switch.on and modes.inference:", "    as_inference(out)"]
+    lines += [*test, *indent(["out._flags = 0", "out._fn = None", *linked(op, tensors), *inference, "return out"], 1)]
     return lines + recorded(op, tensors) if op.diff else lines
 
 
@@ -201,7 +224,12 @@ def recorded(op: Op, tensors: list[str]) -> list[str]:
     lines = []
     if op.types == KEEP and not op.broadcasts:
         lines += ["if data.dtype is not kind:", f"    return general(op, ({args},), {bool(op.prepare)})"]
-    lines += ["node = node_class()", *fixed(op)]
+    last = op.operands[-1]  # it decides between the names of the node, where there are several
+    is_tensor = f"of_{last} in plain"
+    if last in op.defaults and op.operands[-2] in tensors[1:]:
+        is_tensor += f" or {last} is None and of_{op.operands[-2]} in plain"
+    chosen = f"tensor_node_class() if {is_tensor} else " if isinstance(op.node, tuple) else ""
+    lines += [f"node = {chosen}node_class()", *fixed(op)]
     targets = [f"({p}._fn or {p}) if f_{p} else None" if len(op.diff) > 1 else f"{p}._fn or {p}" for p in op.diff]
     lines += [f"node.next = ({', '.join(targets)},)"]
     numbers = ", ".join(f"{p}._nr if f_{p} else 0" for p in op.diff)
@@ -255,3 +283,8 @@ def kept_value(op: Op, name: str) -> str:
 
 def indent(lines: list[str], levels: int) -> list[str]:
     return ["    " * levels + line for line in lines]
+
+
+def default_args(op: Op) -> tuple:
+    """The arguments of a call that sets nothing."""
+    return tuple(op.defaults.get(p) for p in op.params)

@@ -109,20 +109,30 @@ def as_node(target: Any) -> Any:
     return node
 
 
-_node_types: dict[str, type[Node]] = {}
+_node_types: dict[tuple[str, str], type[Node]] = {}
 
 
-def node_type(op: Op) -> type[Node]:
-    """The node class of an operation."""
-    made = _node_types.get(op.name)
-    if made is None:
-        made = _node_types[op.name] = type(
-            op.node, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))}
-        )
+def node_type(op: Op, name: str) -> type[Node]:
+    """The node class of an operation, under one of the names that PyTorch has for it."""
+    key = (op.name, name)
+    if key not in _node_types:
+        made = _node_types[key] = type(name, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))})
         made.pull_complex = staticmethod(make_pull(op, conjugate=True))  # type: ignore[attr-defined]
         made.keeps = bool(op.composite) or any(map(partial(is_value, op), op.saved))
         made.__module__ = "pullback.autograd.graph"
-    return made
+    return _node_types[key]
+
+
+def node_name_of(op: Op, args: Any) -> str:
+    """The name of the node that an operation on these arguments makes."""
+    if isinstance(op.node, str):
+        return op.node
+    if callable(op.node):
+        return op.node(*args)
+    if len(op.node) > 2 and not isinstance(args[0], Tensor):
+        return op.node[2]
+    last = [a for p, a in zip(op.params, args, strict=True) if p in op.operands and a is not None][-1]
+    return op.node[isinstance(last, Tensor)]
 
 
 def is_value(op: Op, name: str) -> bool:

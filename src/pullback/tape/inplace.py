@@ -155,7 +155,7 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     if not target._untracked:
         mark_written(data, f"{op.name}_")
     if recording and any(t is not None for t, _ in targets):
-        node = record.make_node(op, targets, 0)
+        node = record.make_node(op, args, targets, 0)
         node.saved = record.saved_of(op, raw, data, targets)
         if op.broadcasts or promoted:
             node.fix = record.fixes(op, args, raw, data) or node.fix
@@ -349,7 +349,7 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
     if recording and op.diff:
         targets = record.targets_of(op, args, level)
         if any(t is not None for t, _ in targets):
-            node = record.make_node(op, targets, level)
+            node = record.make_node(op, args, targets, level)
             node.saved = record.saved_of(op, raw, result, targets)
             if op.broadcasts or promoted:
                 node.fix = record.fixes(op, args, raw, result) or node.fix

@@ -5,19 +5,19 @@ The fast paths of ``fast.py`` do the same for the commonest cases; whatever they
 
 from typing import Any
 
-from numpy import ndarray
+from numpy import generic, ndarray
 
 from .. import dtypes
 from ..clock import tick
 from ..interpreters import Value, run
 from ..interpreters.dual import shape_of
 from ..ops.table import KEEP, Op
-from .graph import Node, node_type
+from .graph import Node, node_name_of, node_type
 from .lines import user_frame
 from .modes import modes
 from .promotion import promote
 from .storage import owner
-from .value import CARE, GRAD, Tensor, at_level, new, wrap
+from .value import CARE, GRAD, Tensor, as_inference, at_level, new, wrap
 from .views import settle, view_of
 
 BUILTIN = frozenset({ndarray})
@@ -25,7 +25,7 @@ BUILTIN = frozenset({ndarray})
 
 def general(op: Op, args: tuple, prepared: bool = False) -> Any:
     """Run an operation for a user: check the arguments, interpret, and give tensors back."""
-    args = check_arguments(op, args, prepared)
+    args = check_arguments(op, as_numbers(op, args), prepared)
     result = run(op, args)
     if type(result) is Tensor:
         return result
@@ -47,7 +47,9 @@ _return_types: dict[str, type] = {}
 def return_type(op: Op) -> type:
     made = _return_types.get(op.name)
     if made is None:
-        made = _return_types[op.name] = _make_return_type(op.node.rstrip("0123456789").removesuffix("Backward").lower(), op.outputs)
+        made = _return_types[op.name] = _make_return_type(
+            op.node.rstrip("0123456789").removesuffix("Backward").lower(), op.outputs
+        )
     return made
 
 
@@ -62,6 +64,13 @@ def _make_return_type(name: str, fields: tuple[str, ...]) -> type:
 
     made.__repr__ = show  # type: ignore[assignment,method-assign]
     return made
+
+
+def as_numbers(op: Op, args: tuple) -> tuple:
+    """NumPy's scalars among the operands as Python's, which promote as numbers do."""
+    return tuple(
+        [a.item() if isinstance(a, generic) and p in op.operands else a for p, a in zip(op.params, args, strict=True)]
+    )
 
 
 def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
@@ -123,17 +132,23 @@ def interpret(op: Op, args: Any, level: int) -> Any:
         if any(target is not None for target, _ in targets):
             return record(op, args, raw, promoted, result, targets, level)
     if isinstance(result, (tuple, list)):
-        wrapped = [wrap(r) for r in result]
+        wrapped = [constant(r, level) for r in result]
         return pack(op, [view_of(op, args, w, i, level) for i, w in enumerate(wrapped)] if op.view else wrapped)
-    result = wrap(result)
-    return view_of(op, args, result, 0, level) if op.view else result
+    result = constant(result, level)
+    result = view_of(op, args, result, 0, level) if op.view else result
+    return as_inference(result) if modes.inference and result._fn is None else result
+
+
+def constant(data: Any, level: int) -> Tensor:
+    """A result that needs no gradient, as a tensor of the level it was computed at."""
+    return at_level(data, level) if level and type(data) is ndarray else wrap(data)
 
 
 def held(a: Any, level: int) -> Any:
     """What a tensor of this level holds; anything else as it is."""
     if isinstance(a, Tensor):
         if a._level != level:
-            return a if a._flags else a._data  # a constant of a lower level
+            return a
         if a._flags & CARE:
             settle(a)
         return a._data
@@ -166,7 +181,11 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
     outputs = list(result) if several else [result]
     if not any(differentiable(out) for out in outputs):
         return pack(op, [wrap(r) for r in outputs]) if several else wrap(result)
-    node = make_node(op, targets, level)
+    if op.saved and any(isinstance(a, Tensor) and a._inference for a in args):
+        raise RuntimeError(
+            f"{op.name}: Inference tensors cannot be saved for backward. Please make a clone to use autograd."
+        )
+    node = make_node(op, args, targets, level)
     node.saved = saved_of(op, raw, result, targets)
     if op.broadcasts or promoted:
         node.fix = fixes(op, args, raw, result) or node.fix
@@ -179,8 +198,8 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
     return pack(op, tensors) if several else tensors[0]
 
 
-def make_node(op: Op, targets: list, level: int) -> Node:
-    node = new(node_type(op))
+def make_node(op: Op, args: Any, targets: list, level: int) -> Node:
+    node = new(node_type(op, node_name_of(op, args)))
     node.next = tuple([target for target, _ in targets])
     node.fix = None
     if any(nr for _, nr in targets):

@@ -70,8 +70,17 @@ def wrap(data: Any, level: int = 0) -> Tensor:
     return tensor
 
 
+def as_inference(tensor: Tensor) -> Tensor:
+    """Mark a result of inference mode, unless it is a view of an ordinary tensor."""
+    if tensor._view is None or tensor._view.base._inference:
+        tensor._flags |= CARE
+        tensor._inference = True
+    return tensor
+
+
 def at_level(data: Any, level: int) -> Tensor:
     """A tensor of a level whose data is a value of a lower one: the tape of a ``grad`` transform."""
     tensor = new(Tensor)
-    tensor._data, tensor._flags, tensor._fn, tensor._level = data, CARE, None, level
+    tensor._data = data if type(data) is ndarray or isinstance(data, Value) else asarray(data)  # not NumPy's scalars
+    tensor._flags, tensor._fn, tensor._level = CARE, None, level
     return tensor

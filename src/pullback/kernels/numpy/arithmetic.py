@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 
 from ...dtypes import get_default_dtype
-from .kinds import EVERY, F32, F64, KINDS, defined_for, dtype_of, enter, enter_into, refusal
+from .kinds import EVERY, F32, F64, KINDS, defined_for, dtype_of, enter, enter_into, refusal, wrapped
 from .registry import KERNELS, UFUNCS, kernel_into
 
 # -- sums and products -------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ def lerp(input, end, weight):
 # -- quotients ---------------------------------------------------------------------------------------------------------
 
 
-@defined_for(EVERY)
+@defined_for(EVERY, wraps_numbers=False)
 def div(input, other, rounding_mode=None):
     if rounding_mode is None:
         return quotient(input, other)
@@ -98,11 +98,14 @@ def div(input, other, rounding_mode=None):
     dtype = dtype_of((input, other))
     if KINDS[dtype.kind] not in "if":
         raise refusal(f"div_{rounding_mode}", dtype, "if")
+    if dtype.kind in "iu":
+        input, other = (wrapped(a, dtype) if type(a) is int else a for a in (input, other))
     return (truncated_quotient if rounding_mode == "trunc" else floor_quotient)(input, other)
 
 
 def quotient(input, other):
     if is_whole(input) and is_whole(other):
+        input, other = (float(a) if type(a) is int else a for a in (input, other))
         return np.true_divide(input, other, dtype=get_default_dtype().numpy)
     return np.true_divide(input, other)
 
@@ -172,7 +175,11 @@ def integer_power(input, exponent):
     if isinstance(exponent, int):
         if exponent < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.")
+        if exponent > np.iinfo(input.dtype).max:
+            raise RuntimeError(f"pow: the exponent {exponent} cannot be converted to {input.dtype} without overflow")
         return np.power(input, exponent)
+    if type(input) is int:
+        input = wrapped(input, exponent.dtype)
     if not (exponent < 0).any():
         return np.power(input, exponent)
     # the inverse of 1 and of -1 is a whole number, and that of the others is truncated to zero
@@ -208,14 +215,21 @@ def neg(input):
     return np.negative(input)
 
 
-@defined_for(EVERY)
-def sgn(input):
-    return input.copy() if input.dtype == bool else np.sign(input)
+def real_sign(input):
+    """The sign of floating-point numbers, which is zero for NaN, unlike NumPy's."""
+    return np.subtract(np.greater(input, 0), np.less(input, 0), dtype=input.dtype)
 
 
 @defined_for("bif")
 def sign(input):
-    return sgn(input)
+    if input.dtype == bool:
+        return input.copy()
+    return real_sign(input) if KINDS[input.dtype.kind] == "f" else np.sign(input)
+
+
+@defined_for(EVERY)
+def sgn(input):
+    return np.sign(input) if input.dtype.kind == "c" else sign(input)
 
 
 enter("abs", np.absolute, "ifc")
@@ -225,7 +239,7 @@ enter("mul", np.multiply)
 # -- the fast paths, and in place --------------------------------------------------------------------------------------
 
 UFUNCS.update(add=np.add, sub=np.subtract, rsub=lambda input, other: np.subtract(other, input), div=np.true_divide)
-UFUNCS.update(neg=np.negative, square=np.square, sign=np.sign, sgn=np.sign)
+UFUNCS.update(neg=np.negative, square=np.square, sign=real_sign, sgn=real_sign)
 for name, ufunc in (
     *(("mul", np.multiply), ("neg", np.negative), ("abs", np.absolute), ("sqrt", np.sqrt)),
     *(("reciprocal", np.reciprocal), ("square", np.square)),

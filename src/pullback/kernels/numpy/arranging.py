@@ -3,6 +3,7 @@
 import numpy as np
 
 from .registry import KERNELS, kernel
+from .slicing import at
 
 
 @kernel
@@ -45,7 +46,12 @@ def flip(input, dims):
 
 @kernel
 def roll(input, shifts, dims=None):
-    return np.roll(input, shifts, dims) if dims else np.roll(input, shifts[0])
+    if not dims:
+        return roll(input.reshape(-1), shifts, (0,)).reshape(input.shape)
+    for shift, dim in zip(shifts, dims, strict=True):
+        cut = -shift % max(input.shape[dim], 1)
+        input = np.concatenate([input[at(dim, slice(cut, None))], input[at(dim, slice(cut))]], dim)
+    return input
 
 
 @kernel
@@ -55,9 +61,14 @@ def rot90(input, k=1, dims=(0, 1)):
 
 @kernel
 def tril(input, diagonal=0):
-    return np.tril(input, diagonal)
+    return np.where(below(input.shape, diagonal), input, np.zeros((), input.dtype))
 
 
 @kernel
 def triu(input, diagonal=0):
-    return np.triu(input, diagonal)
+    return np.where(below(input.shape, diagonal - 1), np.zeros((), input.dtype), input)
+
+
+def below(shape, diagonal):
+    """Which elements of a matrix are on or below a diagonal."""
+    return np.greater_equal.outer(np.arange(shape[-2]), np.arange(-diagonal, shape[-1] - diagonal))

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from .registry import INTO, KERNELS, kernel, kernel_into
+from .registry import KERNELS, kernel, kernel_into
 
 # Above this many elements, rows are added by SciPy's sparse product (55 µs for 5,000 rows of 64, where np.add.at over
 # elements takes 570 and over rows 2,760); below it, SciPy is not imported for what takes 30 µs without.
@@ -350,8 +350,3 @@ def zero_into(target):
 
 def _dtype(input):
     return np.asarray(input).dtype
-
-
-# What takes a number or a zero-dim tensor is one kernel for two operations.
-KERNELS.update(fill_tensor=fill, masked_fill_tensor=masked_fill)
-INTO.update(fill_tensor=fill_into, masked_fill_tensor=masked_fill_into)

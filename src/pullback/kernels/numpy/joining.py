@@ -16,7 +16,11 @@ def cat(tensors, dim=0):
 
 @kernel
 def stack(tensors, dim=0):
-    return np.stack(tensors, dim)
+    shape = tensors[0].shape
+    if dim < 0:
+        dim += len(shape) + 1
+    shape = (*shape[:dim], 1, *shape[dim:])
+    return np.concatenate([each.reshape(shape) for each in tensors], dim)  # np.stack takes three times as long
 
 
 @kernel

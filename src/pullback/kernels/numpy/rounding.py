@@ -31,13 +31,13 @@ def frac(input):
 enter("floor_divide", floor_quotient, "if")
 
 
-@defined_for("if")
+@defined_for("if", rounds_numbers=True)
 def remainder(input, other):
     no_zeros("remainder", other)
     return np.remainder(input, other)
 
 
-@defined_for("if")
+@defined_for("if", rounds_numbers=True)
 def fmod(input, other):
     no_zeros("fmod", other)
     return np.fmod(input, other)

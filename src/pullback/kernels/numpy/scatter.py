@@ -12,7 +12,7 @@ from operator import add
 import numpy as np
 
 from .indexing import add_rows, widened
-from .registry import INTO, KERNELS, kernel, kernel_into
+from .registry import kernel, kernel_into
 
 FLAT_FROM = 4096  # elements from which flat positions beat take_along_axis (1,600 µs against 2,800 for a million)
 
@@ -67,6 +67,8 @@ def trimmed(array, shape, dim=None):
 @kernel
 def gather(input, dim, index, sparse_grad=False):
     shape = index.shape
+    if not index.size:
+        return np.empty(shape, input.dtype)
     input, index = one_dim(input), one_dim(index)
     check_bounds(index, input.shape[dim], dim)
     if index.size < FLAT_FROM:
@@ -81,7 +83,7 @@ def gather(input, dim, index, sparse_grad=False):
 def ungather(input, dim, index, shape):
     input = np.asarray(input)
     out = np.zeros(shape, input.dtype)
-    if index.ndim and index.shape[dim] == 1:
+    if index.size and index.ndim and index.shape[dim] == 1:
         scatter_into(out, dim, index, input)  # nothing is met twice
     else:
         scatter_add_into(out, dim, index, input)
@@ -127,6 +129,8 @@ def scatter(input, dim, index, src, reduce=None):
 
 @kernel_into
 def scatter_into(target, dim, index, src, reduce=None):
+    if not index.size:
+        return
     flat = Flat(target, dim, index, wide=reduce is not None)
     values = flat.values(src, index)
     if reduce is None:
@@ -145,6 +149,8 @@ def scatter_add(input, dim, index, src):
 
 @kernel_into
 def scatter_add_into(target, dim, index, src):
+    if not index.size:
+        return
     rows = as_rows(index, dim, target.shape) if target.ndim and index.ndim else None
     if rows is not None:
         check_bounds(rows, target.shape[dim], dim)
@@ -174,6 +180,8 @@ def scatter_reduce(input, dim, index, src, reduce, include_self=True):
 
 @kernel_into
 def scatter_reduce_into(target, dim, index, src, reduce, include_self=True):
+    if not index.size:
+        return
     flat = Flat(target, dim, index, wide=True)
     block, at = flat.block, flat.at
     values = flat.values(src, index)
@@ -266,8 +274,3 @@ def index_fill_into(target, dim, index, value):
         bad = rows[(rows < -whole.shape[dim]) | (rows >= whole.shape[dim])][0]
         raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {whole.shape[dim]}")
     whole[(*[slice(None)] * dim, rows)] = value
-
-
-# What takes a number or a tensor is one kernel for two operations.
-KERNELS.update(scatter_value=scatter, index_fill_tensor=index_fill)
-INTO.update(scatter_value=scatter_into, index_fill_tensor=index_fill_into)

@@ -90,13 +90,22 @@ def is_large(input, limit):
     return input.size >= MANY and (input.dtype is F32 or input.dtype is F64) and not hasattr(limit, "dtype")
 
 
+def saturated(limit, dtype):
+    """A Python integer as the nearest that an integer dtype holds: what limits elements as it would."""
+    if type(limit) is not int or dtype.kind not in "iu":
+        return limit
+    held = np.iinfo(dtype)
+    return held.min if limit < held.min else held.max if limit > held.max else limit
+
+
 @defined_for("bif", rounds_numbers=True, wraps_numbers=False)
 def clamp(input, min=None, max=None):
+    min, max = saturated(min, input.dtype), saturated(max, input.dtype)
     if min is None:
         return at_most(input, max)
     if max is None:
         return at_least(input, min)
-    return input.clip(min, max) if input.itemsize > 2 else np.minimum(np.maximum(input, min), max)
+    return input.clip(min, max) if input.dtype.kind != "V" else np.minimum(np.maximum(input, min), max)
 
 
 @kernel_into
@@ -107,8 +116,14 @@ def clamp_into(target, min=None, max=None):
         target[...] = KERNELS["clamp"](target, min, max)
 
 
-enter("clamp_min", at_least, "bif", rounds_numbers=True)
-enter("clamp_max", at_most, "bif", rounds_numbers=True)
+@defined_for("bif", rounds_numbers=True, wraps_numbers=False)
+def clamp_min(input, min):
+    return at_least(input, saturated(min, dtype_of((input, min))))
+
+
+@defined_for("bif", rounds_numbers=True, wraps_numbers=False)
+def clamp_max(input, max):
+    return at_most(input, saturated(max, dtype_of((input, max))))
 
 
 @kernel

@@ -8,9 +8,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from .registry import KERNELS, kernel
 
-
 # What sums are taken in, where that is not the dtype itself.
-SUMS = {"float16": np.float32, "bfloat16": np.float32} | dict.fromkeys(("bool", "uint8", "int8", "int16", "int32"), np.int64)
+SUMS = {"float16": np.float32, "bfloat16": np.float32} | dict.fromkeys(
+    ("bool", "uint8", "int8", "int16", "int32"), np.int64
+)
 
 
 def reshape(input, shape):
@@ -56,32 +57,12 @@ def unsqueeze(input, dim):
 
 
 @kernel
-def transpose(input, dim0, dim1):
-    return input.swapaxes(dim0, dim1) if input.ndim else input.reshape(())
-
-
-@kernel
-def permute(input, dims):
-    return input.transpose(dims)
-
-
-@kernel
-def t(input):
-    return input.T
-
-
-@kernel
-def conj_transpose(input):
-    return np.conjugate(input.swapaxes(-2, -1))
-
-
-@kernel
 def expand(input, size):
     input = np.asarray(input)
     shape, strides = input.shape, input.strides
     lead = len(size) - len(shape)
-    strides = (*[0] * lead, *[s if had == n else 0 for s, had, n in zip(strides, shape, size[lead:], strict=True)])
-    return restrided(input, size, strides)
+    kept = [s if had == n else 0 for s, had, n in zip(strides, shape, size[lead:], strict=True)]
+    return restrided(input, size, [0] * lead + kept)
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Kernels of special functions. Most are SciPy's, which is imported when the first of them is called."""
 
 from functools import cache
-from math import factorial, log, pi
+from math import factorial, inf, log, pi
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def erfinv(input):
 
 @defined_for("f")
 def lgamma(input):
-    return scipy_function("gammaln")(input)
+    return np.where(input == -inf, inf, scipy_function("gammaln")(input)).astype(input.dtype, copy=False)
 
 
 @defined_for("f")
@@ -41,7 +41,7 @@ def digamma(input):
 
 
 @defined_for("f")
-def polygamma(n, input):
+def polygamma(input, n):
     if n == 0:
         return digamma(input)
     x = np.asarray(input, np.float64)
@@ -54,9 +54,10 @@ def polygamma(n, input):
 
 def trigamma(x):
     """The derivative of digamma; for x below 1/2 by reflection, ``ψ'(x) + ψ'(1 - x) = π² / sin²(π x)``."""
-    is_reflected = x < 0.5
+    is_reflected, is_pole = x < 0.5, (x <= 0) & (x == np.floor(x))
     zeta = scipy_function("zeta")(2, np.where(is_reflected, 1 - x, x))
-    return np.where(is_reflected, np.square(pi / np.sin(pi * x)) - zeta, zeta)
+    sine = np.where(is_pole, 0, np.sin(pi * (x - 2 * np.round(x / 2))))
+    return np.where(is_reflected, np.square(pi / sine) - zeta, zeta)
 
 
 @defined_for("f")
