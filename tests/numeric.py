@@ -60,8 +60,8 @@ def array(tensor):
     tensor = tensor.detach()
     if "bfloat16" in str(tensor.dtype):
         tensor = tensor.float()
-    if type(tensor).__module__ == "torch":  # whose conjugates and negatives are views that NumPy cannot read
-        tensor = tensor.resolve_conj().resolve_neg()
+    if type(tensor).__module__ == "torch":  # whose conjugates, negatives and zeros are promises until one insists
+        return np.asarray(tensor.numpy(force=True))
     return np.asarray(tensor.numpy())
 
 

@@ -49,7 +49,9 @@ def row(record) -> str:
 
 def page() -> str:
     """The whole page."""
-    records = [r for r in (*TABLE.values(), *OVERLOADS.values()) if r.function or r.method or getattr(r, "inplace", False)]
+    records = [
+        r for r in (*TABLE.values(), *OVERLOADS.values()) if r.function or r.method or getattr(r, "inplace", False)
+    ]
     rows = [row(r) for r in sorted(records, key=lambda r: r.name)]
     count = f"{len(rows)} public names over {len(TABLE)} operations.\n"
     return "\n".join([HEAD, count, "| operation | | forms | derivative |", "|---|---|---|---|", *rows, ""])

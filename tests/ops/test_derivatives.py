@@ -98,7 +98,7 @@ def test_gradients_in_lower_precision_are_torchs(case, torch):
         with quiet():
             try:
                 want = gradients_of(case, function, torch, dtype)
-            except Exception:
+            except Exception:  # torch has no kernel for it, or only for the complex halves that we do not have
                 continue
             got = gradients_of(case, function_of(case.op), pullback, dtype)
         for g, w in zip(got, want, strict=True):
@@ -112,6 +112,7 @@ def gradients_of(case, function, lib, dtype):
     leaves = case.tensors(lib, dtype, requires_grad=True)
     outputs = tracked(case.call(function, leaves, lib))
     rng = np.random.default_rng(case.seed)
+    assert not any(o.dtype is getattr(lib, "complex32", None) for o in outputs)
     given = [lib.tensor(rng.standard_normal(tuple(o.shape)), dtype=o.dtype) for o in outputs]
     inputs = [leaf for leaf in leaves if leaf.requires_grad]
     return lib.autograd.grad(outputs, inputs, given, materialize_grads=True)

@@ -56,7 +56,9 @@ elementwise(
     samples=lambda t: [
         *pairs(t)[:-2],
         ((t.integers(0, 9, 2, 3), 1.5), {}),
-        ((2, t.integers(0, 9, 3)), {}), ((t(2, 3), t(3)), {"alpha": 2.5})],
+        ((2, t.integers(0, 9, 3)), {}),
+        ((t(2, 3), t(3)), {"alpha": 2.5}),
+    ],
     errors=lambda t: [((t(2, 3), t(4)), {}, RuntimeError), ((t.bools(3), t.bools(3)), {}, RuntimeError)],
     **WRITABLE,
 )
@@ -190,9 +192,9 @@ def base_slope(xp, input, exponent):
     """``exponent * input ** (exponent - 1)``, and zero where the exponent is zero, whatever the base."""
     if type(exponent) not in NUMBERS:
         return xp.where(exponent == 0, 0, exponent * xp.pow(input, exponent - 1))
-    if exponent == 0:
-        return 0
-    return times(input, exponent) if exponent == 2 else exponent * xp.pow(input, exponent - 1)
+    if exponent == 2:
+        return input + input
+    return exponent * xp.pow(input, exponent - 1) if exponent else 0
 
 
 def exponent_slope(xp, input, exponent, result):

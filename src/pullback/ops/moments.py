@@ -17,7 +17,7 @@ def freedom(shape, dim, correction):
 def slope_of_var(xp, input, dim, correction):
     """The derivative of a variance with respect to each element."""
     left = freedom(input.shape, dim, correction)
-    return (input - xp.mean(input, dim, True)) * (2 / left if left else inf)
+    return xp.mul(input - xp.mean(input, dim, True), 2 / left if left else inf)
 
 
 def halved(xp, value, result):
@@ -154,7 +154,7 @@ def steepest(xp, input, norm, ord, dim):
         found = size == norm
         return xp.sgn(input) * xp.where(found, 1 / xp.sum(found, dim, True, dtype=norm.dtype), 0)
     ratio = xp.where(size == 0, 1, size) * inverse
-    return xp.sgn(input) * xp.where(zero, 0, xp.where(zero, 1, ratio) ** (ord - 1))
+    return xp.sgn(input) * xp.where(zero, 0, xp.pow(xp.where(zero, 1, ratio), ord - 1))
 
 
 def prepare_norm(input, p, dim, keepdim, dtype):

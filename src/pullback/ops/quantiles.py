@@ -14,7 +14,7 @@ from .table import composite, op, overload
 def rankable(name, input):
     """Raise NotImplementedError for dtypes whose elements PyTorch does not rank."""
     ordered(name, input)
-    if input.dtype.category == BOOL:
+    if input.dtype.category == BOOL and input.ndim and 0 not in input.shape:
         raise NotImplementedError(f"{name}: not implemented for torch.bool")
 
 
@@ -216,7 +216,8 @@ def quantile(name, skip_nan, note):
             return xp.reshape(
                 found, shape if keepdim else tuple(n for d, n in enumerate(shape) if dim not in (None, d))
             )
-        found = xp.movedim(found, dim or 0, 0)
+        axis = dim or 0
+        found = xp.permute(found, (axis, *[d for d in range(found.ndim) if d != axis]))
         return xp.reshape(found, (q.shape[0], *shape)) if keepdim else found
 
     return composite(

@@ -3,12 +3,13 @@
 Each formula first takes the largest element away. That changes no result, so it is a constant to every derivative.
 """
 
+from math import inf
 from warnings import warn
 
 from ..dtypes import float64
 from .batching import shifted
-from .checks import FLOATING, dim, dtype_or_none, flag, reduced_dims
-from .reductions import INTERNAL, along
+from .checks import BOOL, FLOATING, dim, dtype_or_none, flag, reduced_dims
+from .reductions import INTERNAL, along, count
 from .table import FLOATING as TO_FLOATING
 from .table import composite, op
 
@@ -23,6 +24,8 @@ op(
 
 
 def formula_logsumexp(xp, input, dim, keepdim=False):
+    if not count(input.shape, dim):
+        return xp.sum(input, dim, keepdim) - inf
     peak = xp.peak(input, dim)
     peak = xp.where(xp.isinf(peak), 0, peak)  # infinities are left in place: exp(-inf - -inf) would be NaN
     result = xp.log(xp.sum(xp.exp(input - peak), dim, keepdim))
@@ -68,6 +71,10 @@ def prepare_softmax(name):
         if hasattr(_stacklevel, "category"):  # torch.softmax takes the dtype in this place
             _stacklevel, dtype = 3, _stacklevel
         dtype_or_none(name, dtype)
+        if name == "softmin" and input.dtype.category == BOOL:
+            raise RuntimeError(
+                "softmin: Negation, the `-` operator, on a bool tensor is not supported; convert it first"
+            )
         if (input.dtype if dtype is None else dtype).category != FLOATING:
             raise NotImplementedError(
                 f"{name}: not implemented for {dtype or input.dtype}; pass a floating dtype, as in dtype=torch.float32"
@@ -110,6 +117,8 @@ def formula_softmax(xp, input, dim):
 
 
 def formula_log_softmax(xp, input, dim):
+    if not count(input.shape, dim):
+        return xp.exp(input)  # of no elements either
     shifted_input = input - xp.peak(input, dim)
     return shifted_input - xp.log(xp.sum(xp.exp(shifted_input), dim, True))
 

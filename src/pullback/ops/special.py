@@ -68,7 +68,9 @@ polygamma = elementwise(
     types=FLOATING,
     real=True,
     prepare=check_order,
-    samples=lambda t: [((t(2, 3, low=0.5, high=4), n), {}) for n in (0, 1, 2, 3)] + [((t(2, 0), 1), {}), ((t(3), 1), {})],
+    samples=lambda t: (
+        [((t(2, 3, low=0.5, high=4), n), {}) for n in (0, 1, 2, 3)] + [((t(2, 0), 1), {}), ((t(3), 1), {})]
+    ),
     errors=lambda t: [((t(3), -1), {}, RuntimeError)],
     **HIDDEN,
 )

@@ -10,19 +10,22 @@ This is what is written for ``mul``, shortened::
 
     def mul(input, other):
         if type(input) in plain:
-            f_input = input._flags                      # requires grad, or needs care: bits
-            if f_input > 1: f_input = settle(input)     # a view: bring its history up to date
+            f_input = input._flags  # requires grad, or needs care: bits
+            if f_input > 1:
+                f_input = settle(input)  # a view: bring its history up to date
             d_input = input._data
-            ...                                         # the same for other, which may also be a number
-            if (f_input | f_other) < 2 and ...:         # nothing special, float32 or float64
+            ...  # the same for other, which may also be a number
+            if (f_input | f_other) < 2 and ...:  # nothing special, float32 or float64
                 data = kernel(d_input, d_other)
-                out = new(Tensor); out._data = data
+                out = new(Tensor)
+                out._data = data
                 if not (f_input | f_other) or (switch.on and modes.floor):
-                    ...; return out                     # nothing to record
+                    ...
+                    return out  # nothing to record
                 node = node_class()
-                node.next = (...)                       # where gradients go
+                node.next = ...  # where gradients go
                 node.saved = (d_other if f_input else None, d_input if f_other else None)
-                ...                                     # tick, and the calling line
+                ...  # tick, and the calling line
                 return out
         return general(op, (input, other))
 """
@@ -176,7 +179,13 @@ def ufunc_settings(op: Op, kernel: Any) -> list[str]:
 
 def looked_at(p: str) -> list[str]:
     """Flags and data of a tensor."""
-    return [f"f_{p} = {p}._flags", f"if f_{p} > 1:", "    care = True", f"    f_{p} = settle({p})", f"d_{p} = {p}._data"]
+    return [
+        f"f_{p} = {p}._flags",
+        f"if f_{p} > 1:",
+        "    care = True",
+        f"    f_{p} = settle({p})",
+        f"d_{p} = {p}._data",
+    ]
 
 
 def operand(op: Op, p: str) -> list[str]:
@@ -197,7 +206,12 @@ def path(op: Op, tensors: list[str], kernel: Any) -> list[str]:
     args = ", ".join(op.params)
     lines = [compute]
     if op.broadcasts and len(held) > 1:
-        lines = ["try:", f"    {compute}", "except ValueError:", f"    return general(op, ({args},), {bool(op.prepare)})"]
+        lines = [
+            "try:",
+            f"    {compute}",
+            "except ValueError:",
+            f"    return general(op, ({args},), {bool(op.prepare)})",
+        ]
     if not isinstance(kernel, ufunc):
         lines += ["if type(data) is not ndarray:", "    data = asarray(data)"]
     lines += ["out = new(Tensor)", "out._data = data"]
@@ -250,7 +264,14 @@ def fixed(op: Op) -> list[str]:
         differ += f" or d_{first}.shape != data.shape"
     shapes = [f"    s_{p} = d_{p}.shape if f_{p} else full" for p in op.diff]
     each = ", ".join(f"None if s_{p} == full else (s_{p}, None)" for p in op.diff)
-    return [f"if {differ}:", "    full = data.shape", *shapes, f"    node.fix = ({each},)", "else:", "    node.fix = None"]
+    return [
+        f"if {differ}:",
+        "    full = data.shape",
+        *shapes,
+        f"    node.fix = ({each},)",
+        "else:",
+        "    node.fix = None",
+    ]
 
 
 def kept(op: Op) -> str:

@@ -79,7 +79,11 @@ def check_target(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
 
 def overlaps(data: ndarray) -> bool:
     """Whether several elements of an array lie at one place in memory, as an expanded one's do."""
-    return 0 in data.strides and data.size > 1 and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
+    return (
+        0 in data.strides
+        and data.size > 1
+        and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
+    )
 
 
 def check_leaf(target: Tensor) -> None:

@@ -1,6 +1,33 @@
 """NumPy's kernels, one file a family. What NumPy lacks comes from SciPy, imported where it is first called."""
 
-from . import activation, arithmetic, arranging, comparison, complex_numbers, creation, elementwise, extremes, indexing, joining, neural, padding, products, reductions, rounding, sampling, scans, scatter, selection, shape, slicing, sorting, special, striding, transposition  # noqa: F401
+from . import (
+    activation,
+    arithmetic,
+    arranging,
+    comparison,
+    complex_numbers,
+    convolution,
+    creation,
+    elementwise,
+    extremes,
+    indexing,
+    joining,
+    neural,
+    padding,
+    products,
+    reductions,
+    rounding,
+    sampling,
+    scans,
+    scatter,
+    selection,
+    shape,
+    slicing,
+    sorting,
+    special,
+    striding,
+    transposition,
+)  # noqa: F401
 from .registry import KERNELS
 
 __all__ = ["KERNELS"]

@@ -151,6 +151,8 @@ POWERS = {
 
 @defined_for(EVERY, wraps_numbers=False)
 def pow(input, exponent):
+    if (type(exponent) is int or type(exponent) is float) and exponent in POWERS and input.dtype.kind in "fc":
+        return POWERS[exponent](input)
     kind = KINDS[dtype_of((input, exponent)).kind]
     if kind == "b":
         return np.logical_or(input, np.logical_not(exponent))
@@ -158,8 +160,6 @@ def pow(input, exponent):
         return integer_power(input, exponent)
     if type(exponent) not in (int, float):
         return np.power(input, exponent)
-    if exponent in POWERS:
-        return POWERS[exponent](input)
     if kind == "f" and exponent == int(exponent if abs(exponent) < inf else 0):
         return whole_power(input, exponent)
     return np.power(input, exponent)
