@@ -10,6 +10,7 @@ The commonest forms on plain tensors go past the dispatch; whatever they do not 
 general way, which does the same.
 """
 
+from collections.abc import Callable
 from operator import index as as_int
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy import array, bool_, generic, ndarray
 
 from .clock import tick
 from .kernels import kernel_of
+from .kernels.numpy.registry import INTO
 from .ops.indexing import alias_item, check_indices, is_mask, select_item, unsqueeze_item
 from .ops.indexing import getitem as slice_item
 from .ops.indexing import index as index_op
@@ -37,6 +39,7 @@ Key = tuple[Any, ...]
 TAKES = {float: "fd", int: "fdl", bool: "fdl?"}  # NumPy's codes of the dtypes that take a number as it is
 HUGE = 3e38  # from there on, and for NaN, the general way sees whether a float32 can hold it
 INDEXING = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
+put_data: Callable = INTO["index_put"]
 find, IndexNode = kernel_of(index_op), node_type(index_op, index_op.node)
 
 
@@ -61,10 +64,9 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
                 op = basic_op(index)
                 if op is not None:
                     return quick_view(op, tensor, flags, quick_key(index))
-                if type(index) in plain:
-                    found = index._data
-                    if type(found) is ndarray and found.ndim and found.dtype.char in "lqi?":
-                        return quick_copy(tensor, flags, found)
+                indices = quick_indices(index)
+                if indices is not None:
+                    return quick_copy(tensor, flags, indices)
             except IndexError:
                 pass  # the general way finds the words
     return read(tensor, *parsed(tensor, index))
@@ -81,9 +83,12 @@ def basic_op(index: Any) -> Op | None:
         if kind is int:
             op = select_item
         elif kind is slice:
-            if entry.step is not None or type(entry.start) not in BOUNDS or type(entry.stop) not in BOUNDS:
+            step = entry.step
+            if step is not None and (type(step) is not int or step <= 0):
                 return None
-            if entry.start is not None or entry.stop is not None:
+            if type(entry.start) not in BOUNDS or type(entry.stop) not in BOUNDS:
+                return None
+            if entry != WHOLE:
                 op = slice_item
         elif entry is None:
             op = unsqueeze_item
@@ -110,14 +115,33 @@ def quick_view(op: Op, tensor: Tensor, flags: int, key: Key) -> Tensor:
     return link(tensor, (op, (key,), 0), out)
 
 
-def quick_copy(tensor: Tensor, flags: int, found: ndarray) -> Tensor:
-    """What one index array finds in a plain tensor."""
+def quick_indices(index: Any) -> Key | None:
+    """The canonical index for plain index tensors and lists of ints among whole slices; None for all else."""
+    found: list[Any] = []
+    used = 0
+    for position, entry in enumerate(index if type(index) is tuple else (index,)):
+        if type(entry) in plain:
+            entry = entry._data
+        elif type(entry) is list and entry and all([type(e) is int for e in entry]):
+            entry = array(entry)
+        elif type(entry) is not slice or entry != WHOLE:
+            return None
+        if type(entry) is not slice:
+            if type(entry) is not ndarray or not entry.ndim or entry.dtype.char not in "lqi?":
+                return None
+            used = position + 1
+        found.append(entry)
+    return tuple(found[:used]) if used else None
+
+
+def quick_copy(tensor: Tensor, flags: int, indices: Key) -> Tensor:
+    """What index arrays find in a plain tensor."""
     data = tensor._data
     out = new(Tensor)
-    out._data = find(data, (found,))
+    out._data = find(data, indices)
     out._flags, out._fn = 0, None
     if flags and not modes.floor:
-        stamp(IndexNode(), tensor, (found,), data.shape, out)
+        stamp(IndexNode(), tensor, indices, data.shape, out)
     return out
 
 
@@ -344,7 +368,7 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     op = basic_op(index)
     if op is not None and is_that_view(tensor, op, quick_key(index), value):
         return  # the second half of `x[i] += v`, whose first has written it
-    if op is not None and type(tensor) in plain and quick_write(tensor, quick_key(index), value):
+    if type(tensor) in plain and quick_write(tensor, op, index, value):
         return
     value = checked_value(tensor, value)
     if index is False:
@@ -373,8 +397,8 @@ def is_that_view(tensor: Tensor, op: Op, key: Key, value: Any) -> bool:
     return view.base is base and len(view.chain) == len(chain) + 1 and view.chain == (*chain, (op, (key,), 0))
 
 
-def quick_write(tensor: Tensor, key: Key, value: Any) -> bool:
-    """Write at a basic index, if nothing is to be recorded and the value is a number or of the same dtype."""
+def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
+    """Write, if nothing is to be recorded, the index is a common one, and the value of the same dtype or a number."""
     flags = settle(tensor) if tensor._flags > 1 else tensor._flags
     data = tensor._data
     if flags > 1:
@@ -389,14 +413,26 @@ def quick_write(tensor: Tensor, key: Key, value: Any) -> bool:
     if flags > 1 or (flags and not modes.floor):
         return False
     try:
-        target = data[key]
+        written = write_data(data, op, index, value)
+    except (IndexError, ValueError, OverflowError, RuntimeError):
+        return False  # nothing was written; the general way finds the words
+    if written and not tensor._untracked:
+        mark_written(data, "__setitem__")
+    return written
+
+
+def write_data(data: ndarray, op: Op | None, index: Any, value: Any) -> bool:
+    """Write into an array; False where the index is none of the common ones, or memory overlaps."""
+    if op is not None:
+        target = data[quick_key(index)]
         if inplace.overlaps(target):
             return False
         target[...] = value
-    except (IndexError, ValueError, OverflowError):
-        return False  # the general way finds the words
-    if not tensor._untracked:
-        mark_written(data, "__setitem__")
+        return True
+    indices = quick_indices(index)
+    if indices is None or inplace.overlaps(data):
+        return False
+    put_data(data, indices, value)
     return True
 
 

@@ -161,6 +161,18 @@ def inplace_method(op: Op) -> Callable:
     return method
 
 
+def view_in_place(name: str) -> Callable:
+    """``x.unsqueeze_(0)`` and its kin, which change how the tensor is seen and write nothing."""
+    function = functions[name]
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return inplace.become_view(function, self, *args, **kwargs)
+
+    method.__name__, method.__module__ = name + "_", "pullback"
+    method.__doc__ = f"In-place form of :func:`{name}`: the tensor itself takes the new shape."
+    return method
+
+
 def operator(op: Op, reflected: bool) -> Callable:
     function = operator_of(op)
     if not reflected:
@@ -207,6 +219,8 @@ def bind_all() -> None:
             add_member(method, lambda op=TABLE[name]: inplace_method(op))
     for name in PROPERTIES:
         add_member(name, lambda record=OVERLOADS[name]: property(public_function(record)))
+    for name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
+        add_member(name + "_", lambda name=name: view_in_place(name))
     Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
     Tensor.__getitem__, Tensor.__setitem__ = indexing.getitem, indexing.setitem  # type: ignore[attr-defined]
     Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]

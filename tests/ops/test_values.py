@@ -32,6 +32,7 @@ def attempt(case, function, lib, dtype):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore" if lib is not pullback else "error")
+            warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"pullback\.")  # as importing it does
             warnings.simplefilter("ignore", UserWarning)
             return flat(case.call(function, case.tensors(lib, dtype), lib))
     except Exception as error:

@@ -31,6 +31,8 @@ def dims(op_name, d, ndim):
 
 def reduced_dims(op_name, d, ndim):
     """The dims that a reduction goes over, as a tuple; None for all, as given by None, by () and for zero-dim tensors."""
+    if type(d) is int and 0 <= d < ndim:
+        return (d,)
     if d is None or d == () or d == []:
         return None
     found = dims(op_name, d, ndim)

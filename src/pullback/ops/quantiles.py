@@ -198,7 +198,7 @@ def interpolated(xp, lines, rank, how):
     low = element(xp, lines, below)
     if how == "lower":
         return low
-    return low + (element(xp, lines, xp.ceil(rank)) - low) * (0.5 if how == "midpoint" else rank - below)
+    return xp.lerp(low, element(xp, lines, xp.ceil(rank)), 0.5 if how == "midpoint" else rank - below)
 
 
 def quantile(name, skip_nan, note):

@@ -152,7 +152,8 @@ def prepare_logcumsumexp(input, d):
 
 def fading(xp, result, dim):
     """How much of each sum its predecessor was: ``exp(result[i - 1] - result[i])``, at most one in size; 0 for the first."""
-    return xp.exp(earlier(xp, result, dim, -inf) - result)
+    before = earlier(xp, result, dim, -inf)
+    return xp.where(before == result, 1, xp.exp(before - result))  # equal infinities, too, leave nothing to add
 
 
 logcumsumexp = op(

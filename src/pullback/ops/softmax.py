@@ -25,7 +25,7 @@ op(
 
 def formula_logsumexp(xp, input, dim, keepdim=False):
     if not count(input.shape, dim):
-        return xp.sum(input, dim, keepdim) - inf
+        return xp.sub(xp.sum(input, dim, keepdim), inf)
     peak = xp.peak(input, dim)
     peak = xp.where(xp.isinf(peak), 0, peak)  # infinities are left in place: exp(-inf - -inf) would be NaN
     result = xp.log(xp.sum(xp.exp(input - peak), dim, keepdim))

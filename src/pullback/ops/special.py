@@ -2,7 +2,7 @@
 
 import math
 
-from .arithmetic import WRITABLE
+from .arithmetic import NUMBERS, WRITABLE, log_of
 from .complex_numbers import HIDDEN
 from .elementwise import function
 from .table import FLOATING, elementwise, overload
@@ -94,6 +94,8 @@ overload(
 
 def log_or_zero(xp, input, other):
     """``log(other)``, and zero where the product with ``input`` is zero by definition."""
+    if type(other) in NUMBERS:
+        return log_of(other, False) if other > 0 else xp.where(input == 0, 0, math.nan if other else -math.inf)
     return xp.where((input == 0) & (other <= 0), 0, xp.log(other))
 
 

@@ -106,10 +106,16 @@ class Op:
             raise TypeError(f"op {self.name}: unknown fields {sorted(fields)}")
         self.vjp = self.vjp or {}
         self.diff = tuple(p for p in self.params if p in self.vjp) if not self.composite else self._composite_diff()
-        self.operands = self.operands or self._required()
+        self.operands = self.operands or self._operands()
         self.saved = self.params if self.composite else names_read(self.vjp.values())
         self.lists = tuple(p for p in self.diff if p == "tensors")
         self.node = self.node or node_name(self.name)
+
+    def _operands(self) -> tuple[str, ...]:
+        """Which parameters are tensors, where the declaration does not say."""
+        if self.types == KEEP and not self.broadcasts and not self.composite:
+            return self.diff or self.params[:1]
+        return self._required()
 
     def _required(self) -> tuple[str, ...]:
         return tuple(p for p in self.params if p not in self.defaults)

@@ -100,9 +100,8 @@ def call(op: Op, args: tuple) -> Any:
 
 
 def has_fast_path(op: Op) -> bool:
-    """Operations of lists, with several outputs, or whose first parameter is no operand take the general path at once."""
-    begins = bool(op.operands) and op.params[0] in (*op.operands, *op.diff)
-    return begins and not op.outputs and not {"tensors", "indices"} & {*op.params}
+    """Operations of lists, with several outputs, or without tensors take the general path at once."""
+    return bool(op.operands) and not op.outputs and not {"tensors", "indices"} & {*op.params}
 
 
 def _general(op: Op) -> Callable:
@@ -126,6 +125,8 @@ def write(op: Op, otherwise: Callable = general) -> Callable:
     args = ", ".join(op.params)
     lines = [f"def {op.name}({signature(op)}):"]
     if op.prepare:
+        first = tensor_params(op)[0]
+        lines += indent([f"if type({first}) not in plain:", f"    return general(op, ({args},))"], 1)
         lines += indent([f"{args}, = prepare({args})"], 1)
     lines += indent(guarded(op, tensor_params(op), kernel), 1)
     lines += indent([f"return general(op, ({args},), {bool(op.prepare)})"], 1)

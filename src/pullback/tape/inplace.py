@@ -6,6 +6,7 @@ base's old history; all views of the base regenerate theirs when they are next u
 write to (batches, duals, traces, tapes of transforms) are replaced instead, and views are replayed on the new base.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy import ndarray
@@ -316,6 +317,26 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
         spread = pull_back([seen], [values.expand(region, shape)], [leaf])[0]
     result = values.where(values.ne(mask, 0), spread, base)
     return result._data if isinstance(result, Tensor) and type(base) is ndarray else result
+
+
+def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) -> Tensor:
+    """The in-place form of a view operation (``x.unsqueeze_(0)``): the tensor becomes the view of what it was."""
+    settle(target)
+    if modes.floor <= target._level:
+        check_leaf(target)
+    if target._family is not None and target._view is None:
+        raise RuntimeError(
+            f"{function.__name__}_: the tensor has views, which would no longer fit it; use {function.__name__}() instead"
+        )
+    before = snapshot(target)
+    before._view = target._view
+    fresh = function(before, *rest, **options)
+    if fresh is before:
+        return target
+    target._data = fresh._data
+    if fresh._fn is not None or target._view is not None:
+        target._fn, target._nr, target._flags, target._view = fresh._fn, fresh._nr, fresh._flags, fresh._view
+    return target
 
 
 def snapshot(tensor: Tensor) -> Tensor:

@@ -187,7 +187,7 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
         )
     node = make_node(op, args, targets, level)
     node.saved = saved_of(op, raw, result, targets)
-    if op.broadcasts or promoted:
+    if op.broadcasts or promoted or any(is_bfloat16(a) for a in raw):
         node.fix = fixes(op, args, raw, result) or node.fix
     if several:
         node.outputs, node.several = len(outputs), True
@@ -297,11 +297,16 @@ def fix_of(a: Any, used: Any, result: Any) -> Any:
     if not isinstance(a, Tensor):
         return None
     dtype = a._data.dtype
-    changed = dtype if dtype != used.dtype else None
+    changed = dtype if dtype != used.dtype or is_bfloat16(a._data) else None
     shape = shape_of(a)
     if changed is None and shape == shape_of(result):
         return None
     return shape, changed
+
+
+def is_bfloat16(value: Any) -> bool:
+    """Whether a value is an array of bfloat16, beside which NumPy takes a rule's Python numbers for float32."""
+    return getattr(getattr(value, "dtype", None), "kind", None) == "V"
 
 
 def is_alias(result: Any, source: Any) -> bool:

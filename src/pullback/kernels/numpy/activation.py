@@ -16,6 +16,8 @@ def relu(input):
 
 @kernel_into
 def relu_into(target):
+    if target.dtype == bool:
+        relu(target)  # raises
     np.maximum(target, 0, out=target)
 
 

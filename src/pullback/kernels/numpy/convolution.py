@@ -18,6 +18,7 @@ from .products import is_half
 from .registry import KERNELS, kernel
 
 BLOCK = 1 << 17  # elements of columns that are made at a time
+ROW = 32
 KEPT = 1 << 24  # bytes of memory, of one use, that are kept for the next call
 
 
@@ -41,7 +42,11 @@ def scratch(use: str, shape: tuple, dtype: np.dtype) -> np.ndarray:
 
 
 class Geometry:
-    """The sizes of one convolution: images (N, C, …), columns (N, G, C/G·kernel, places), results (N, O, …)."""
+    """The sizes of one convolution: images (N, C, …), columns (N, G, C/G·kernel, places), results (N, O, …).
+
+    Where the kernel moves by single steps, a padded image is one long row, along which the window of the kernel slides:
+    columns are then copied in long runs. The places where the window falls over an edge are computed too, and unused.
+    """
 
     def __init__(
         self,
@@ -57,12 +62,19 @@ class Geometry:
         self.kernel, self.stride, self.dilation, self.groups = kernel, stride, dilation, groups
         self.before = [before for before, _ in padding]
         self.padded = [s + before + after for s, (before, after) in zip(self.spatial, padding, strict=True)]
-        reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+        self.reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
         # A transposed convolution may leave out the last places.
-        self.places = places or tuple([(p - r) // s + 1 for p, r, s in zip(self.padded, reach, stride, strict=True)])
+        self.places = places or tuple([(p - r) // s + 1 for p, r, s in zip(self.padded, self.reach, stride, strict=True)])
         self.is_padded = self.padded != self.spatial
+        self.is_row = self.places[-1] <= ROW and set(stride) == {1} and 0 not in self.places
+        self.steps = [prod(self.padded[d + 1 :]) for d in range(len(kernel))]  # in a padded image as one row
+        self.length = self.along(self.places) if self.is_row else prod(self.places)
         self.rows = self.channels * prod(kernel)
-        self.block = max(1, min(self.count, BLOCK // max(1, self.rows * prod(self.places))))
+        self.block = max(1, min(self.count, BLOCK // max(1, self.rows * self.length)))
+
+    def along(self, sizes: tuple) -> int:
+        """How long a part of the row is that holds a box of these sizes."""
+        return sum((size - 1) * step for size, step in zip(sizes, self.steps, strict=True)) + 1
 
     def blocks(self) -> Iterator[slice]:
         return (slice(i, min(i + self.block, self.count)) for i in range(0, self.count, self.block))
@@ -70,7 +82,7 @@ class Geometry:
     @property
     def is_pointwise(self) -> bool:
         """Whether each place of the result reads the same place of the image, and no other."""
-        return prod(self.kernel) == 1 and set(self.stride) == {1} and not self.is_padded
+        return prod(self.kernel) == 1 and set(self.stride) == {1} and list(self.places) == self.spatial
 
     def frame(self, dtype: np.dtype) -> np.ndarray:
         """Zeros for a block of padded images."""
@@ -84,26 +96,49 @@ class Geometry:
         return frame[(..., *inside)]
 
     def windows(self, images: np.ndarray) -> np.ndarray:
-        """A view (N, C, *kernel, *places) of padded images."""
+        """A view (N, C, *kernel, *places) of padded images; the places are one dim in a row."""
         steps = images.strides
         moves = [s * d for s, d in zip(steps[2:], self.dilation, strict=True)]
-        jumps = [s * d for s, d in zip(steps[2:], self.stride, strict=True)]
-        shape = (len(images), self.channels, *self.kernel, *self.places)
+        places, jumps = (self.length,), steps[-1:]
+        if not self.is_row:
+            places, jumps = self.places, tuple([s * d for s, d in zip(steps[2:], self.stride, strict=True)])
+        shape = (len(images), self.channels, *self.kernel, *places)
         return as_strided(images, shape, (*steps[:2], *moves, *jumps), writeable=False)
 
-    def columns(self, images: np.ndarray, order: tuple | None = None) -> Iterator[tuple[slice, np.ndarray]]:
-        """For each block of images, its windows as columns: (n, C, *kernel, *places), or its dims in another order."""
-        order = order or tuple(range(2 + 2 * len(self.kernel)))
+    def columns(self, images: np.ndarray, images_last: bool = False) -> Iterator[tuple[slice, np.ndarray]]:
+        """For each block of images, its windows as columns (n, G, C/G·kernel, places); or (G, C/G·kernel, n·places)."""
         frame = self.frame(images.dtype) if self.is_padded else None
+        images = images if frame is not None else np.ascontiguousarray(images)
         for part in self.blocks():
             block = images[part]
             if frame is not None:
                 self.inner(frame)[: len(block)] = block
                 block = frame[: len(block)]
-            windows = self.windows(block).transpose(order)
+            windows = self.windows(block)
+            n, depth = len(block), self.rows // self.groups
+            if images_last:
+                windows = np.moveaxis(windows, 0, 1 + len(self.kernel))
             columns = scratch("columns", windows.shape, images.dtype)
             columns[...] = windows
-            yield part, columns
+            shape = (self.groups, depth, n * self.length) if images_last else (n, self.groups, depth, self.length)
+            yield part, columns.reshape(shape)
+
+    def in_row(self, results: np.ndarray) -> np.ndarray:
+        """Results (n, O, …) at their places in rows, with zeros at the places that are not used: (n, O, places)."""
+        shape = (*results.shape[:2], self.length)
+        if not self.is_row:
+            return results.reshape(shape)
+        row = scratch("results", shape, results.dtype)
+        row[...] = 0
+        self.out_of_row(row)[...] = results
+        return row
+
+    def out_of_row(self, row: np.ndarray) -> np.ndarray:
+        """A view (n, O, …) of results in rows."""
+        if not self.is_row:
+            return row.reshape((*row.shape[:-1], *self.places))
+        steps = [step * row.itemsize for step in self.steps]
+        return as_strided(row, (*row.shape[:-1], *self.places), (*row.strides[:-1], *steps))
 
 
 def wide(*arrays: Any) -> list:
@@ -136,9 +171,14 @@ def convolution(
     matrices = by_groups(kernels, groups)
     if sizes.is_pointwise:
         np.matmul(matrices, images.reshape((sizes.count, groups, -1, prod(sizes.places))), out=results)
+    elif sizes.is_row:
+        for part, columns in sizes.columns(images):
+            row = scratch("results", (len(columns), groups, out // groups, sizes.length), images.dtype)
+            np.matmul(matrices, columns, out=row)
+            result[part] = sizes.out_of_row(row.reshape((len(columns), out, -1)))
     else:
         for part, columns in sizes.columns(images):
-            np.matmul(matrices, columns.reshape((len(columns), groups, matrices.shape[2], -1)), out=results[part])
+            np.matmul(matrices, columns, out=results[part])
     if bias is not None:
         result += wide(bias)[0].reshape((out, *[1] * len(stride)))
     return result if result.dtype == input.dtype else result.astype(input.dtype)
@@ -161,27 +201,36 @@ def convolution_input(
     sizes = Geometry(shape, weight.shape[2:], stride, padding, dilation, groups, given.shape[2:])
     result = np.empty(shape, given.dtype)
     matrices = by_groups(kernels, groups).swapaxes(1, 2)
-    given = given.reshape((sizes.count, groups, given.shape[1] // groups, prod(sizes.places)))
+    inner = given.shape[1] // groups
     if sizes.is_pointwise:
-        np.matmul(matrices, given, out=result.reshape((sizes.count, groups, -1, prod(size))))
+        images = result.reshape((sizes.count, groups, -1, prod(size)))
+        np.matmul(matrices, given.reshape((sizes.count, groups, inner, prod(size))), out=images)
     else:
         for part in sizes.blocks():
-            columns = scratch(
-                "columns", (part.stop - part.start, groups, matrices.shape[1], given.shape[3]), given.dtype
-            )
-            np.matmul(matrices, given[part], out=columns)
+            row = sizes.in_row(given[part])
+            columns = scratch("columns", (len(row), groups, matrices.shape[1], sizes.length), given.dtype)
+            np.matmul(matrices, row.reshape((len(row), groups, inner, sizes.length)), out=columns)
             add_windows(sizes, columns, result[part])
     return result if result.dtype == cotangent.dtype else result.astype(cotangent.dtype)
 
 
 def add_windows(sizes: Geometry, columns: np.ndarray, images: np.ndarray) -> None:
     """Sum columns to the places of the images that their windows look at."""
-    columns = columns.reshape((len(columns), sizes.channels, *sizes.kernel, *sizes.places))
-    frame = sizes.frame(images.dtype)[: len(images)]
+    n = len(columns)
+    frame = sizes.frame(images.dtype)[:n]
+    if sizes.is_row:
+        columns = columns.reshape((n, sizes.channels, *sizes.kernel, sizes.length))
+        rows = frame.reshape((n, sizes.channels, -1))
+    else:
+        columns = columns.reshape((n, sizes.channels, *sizes.kernel, *sizes.places))
     for offset in product(*[range(k) for k in sizes.kernel]):
         starts = [o * d for o, d in zip(offset, sizes.dilation, strict=True)]
-        seen = [slice(a, a + (p - 1) * s + 1, s) for a, p, s in zip(starts, sizes.places, sizes.stride, strict=True)]
-        frame[(..., *seen)] += columns[(slice(None), slice(None), *offset)]
+        if sizes.is_row:
+            start = sizes.along([s + 1 for s in starts]) - 1
+            rows[:, :, start : start + sizes.length] += columns[(slice(None), slice(None), *offset)]
+        else:
+            seen = [slice(a, a + (p - 1) * s + 1, s) for a, p, s in zip(starts, sizes.places, sizes.stride, strict=True)]
+            frame[(..., *seen)] += columns[(slice(None), slice(None), *offset)]
     images[...] = sizes.inner(frame)
 
 
@@ -199,19 +248,12 @@ def convolution_weight(
         return convolution_weight(cotangent[None], input[None], size, stride, padding, dilation, groups)
     given, images = wide(cotangent, input)
     sizes = Geometry(images.shape, tuple(size), stride, padding, dilation, groups, given.shape[2:])
-    out, places = given.shape[1], prod(sizes.places)
-    given = given.reshape((sizes.count, groups, out // groups, places))
+    out = given.shape[1]
     result = np.zeros((groups, out // groups, sizes.rows // groups), images.dtype)
-    n = len(stride)
-    order = (
-        1,
-        *range(2, 2 + n),
-        0,
-        *range(2 + n, 2 + 2 * n),
-    )  # one product for a whole block: (C, *kernel, n, *places)
-    for part, columns in sizes.columns(images, order):
-        rows = given[part].transpose(1, 2, 0, 3).reshape((groups, out // groups, -1))
-        result += np.matmul(rows, columns.reshape((groups, sizes.rows // groups, -1)).swapaxes(1, 2))
+    for part, columns in sizes.columns(images, images_last=True):
+        row = sizes.in_row(given[part])
+        rows = row.reshape((len(row), groups, out // groups, -1)).transpose(1, 2, 0, 3).reshape((groups, out // groups, -1))
+        result += np.matmul(rows, columns.swapaxes(1, 2))
     return result.reshape((out, sizes.channels // groups, *size)).astype(cotangent.dtype, copy=False)
 
 

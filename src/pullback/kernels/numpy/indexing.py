@@ -13,6 +13,7 @@ from .registry import KERNELS, kernel, kernel_into
 # Above this many elements, rows are added by SciPy's sparse product (55 µs for 5,000 rows of 64, where np.add.at over
 # elements takes 570 and over rows 2,760); below it, SciPy is not imported for what takes 30 µs without.
 SPARSE_FROM = 1 << 14
+TINY = 512
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -76,12 +77,17 @@ def check_flat(index, size):
 
 @kernel
 def nonzero(input):
-    return np.argwhere(input)
+    return np.stack(nonzero_tuple(input), 1) if np.ndim(input) else np.argwhere(input)
 
 
 @kernel
 def nonzero_tuple(input):
-    return np.nonzero(np.atleast_1d(input))
+    flat, found = np.flatnonzero(input), []
+    for size in reversed(np.shape(input)[1:]):  # 100 µs for 64,000 elements, where np.nonzero takes 370
+        rest = flat // size
+        found.append(flat - rest * size)
+        flat = rest
+    return (flat, *reversed(found))
 
 
 # -- accumulating ------------------------------------------------------------------------------------------------------
@@ -111,18 +117,26 @@ def assign(target, index, values):
 def accumulate_at(target, index, values):
     """``target[index] += values``, where an element may be met several times."""
     index, positions = integers_only(index)
-    if not all(type(i) is slice or p in positions for p, i in enumerate(index)):
-        np.add.at(target, index, values)  # ints or None among them: no operation of the table comes here
+    if is_tiny(values, target) or not all(type(i) is slice or p in positions for p, i in enumerate(index)):
+        np.add.at(target, index, values)
         return
-    shape = target.shape
-    arrays = np.broadcast_arrays(*[index[p] for p in positions])
+    arrays = [index[p] for p in positions]
+    if len(arrays) > 1:
+        arrays = np.broadcast_arrays(*arrays)
+    shape, first, count = target.shape, positions[0], len(positions)
     rows = raveled(arrays, [shape[p] for p in positions])
-    first, count = positions[0], len(positions)
     if positions[-1] - first != count - 1:  # NumPy puts separated index dims first
         order = (*positions, *[d for d in range(len(shape)) if d not in positions])
         target, first = target.transpose(order), 0
-    values = np.broadcast_to(values, target.shape[:first] + arrays[0].shape + target.shape[first + count :])
-    add_rows(target, rows, values, prod(target.shape[:first]), prod(target.shape[first : first + count]))
+        shape = target.shape
+    found = shape[:first] + arrays[0].shape + shape[first + count :]
+    values = values if np.shape(values) == found else np.broadcast_to(values, found)
+    add_rows(target, rows, values, prod(shape[:first]), prod(shape[first : first + count]))
+
+
+def is_tiny(values, target):
+    """Whether preparing rows would take longer than NumPy's own slow way (5 µs for 320 elements)."""
+    return np.size(values) <= TINY and target.itemsize > 2
 
 
 def integers_only(index):
@@ -156,21 +170,22 @@ def raveled(arrays, sizes):
 
 def add_rows(target, rows, values, outer, extent):
     """Add ``values``, seen as (outer, len(rows), inner), to the rows of ``target``, seen as (outer, extent, inner)."""
-    wide = widened(target)
-    block = np.ascontiguousarray(wide).reshape(-1)
-    if outer > 1:
-        rows = (np.arange(0, outer * extent, extent)[:, None] + rows).ravel()
     if not values.size:
         return
-    inner = block.size // (outer * extent)
+    wide = widened(target)
+    in_place = wide is target and target.flags.c_contiguous
+    block = (target if in_place else np.ascontiguousarray(wide)).reshape(-1)
+    if outer > 1:
+        rows = (np.arange(0, outer * extent, extent)[:, None] + rows).ravel()
     if np.may_share_memory(values, target):
         values = values.copy()
+    inner = block.size // (outer * extent)
     values = np.ascontiguousarray(values, wide.dtype).reshape(-1)
     if inner == 1:
         np.add.at(block, rows, values)
     elif values.size < SPARSE_FROM or not add_sparse(block, rows, values, inner):
         np.add.at(block, (rows[:, None] * inner + np.arange(inner)).ravel(), values)
-    if not np.shares_memory(block, target):
+    if not in_place:
         target[...] = block.reshape(target.shape)
 
 
@@ -239,9 +254,10 @@ def put(input, index, source, accumulate=False):
 @kernel_into
 def put_into(target, index, source, accumulate=False):
     check_flat(index, target.size)
-    flat = np.ascontiguousarray(target).reshape(-1)
+    in_place = target.flags.c_contiguous
+    flat = (target if in_place else np.ascontiguousarray(target)).reshape(-1)
     index_put_into(flat, (np.ravel(index),), np.ravel(source), accumulate)
-    if not np.shares_memory(flat, target):
+    if not in_place:
         target[...] = flat.reshape(target.shape)
 
 

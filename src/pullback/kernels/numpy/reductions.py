@@ -72,7 +72,7 @@ def mean_all(input, dtype=None):
 @kernel
 def mean(input, dim=None, keepdim=False, dtype=None):
     input, target = (input, None) if dtype is None and input.dtype in FAST else taken_as(input, dtype)
-    count = extent(input.shape, dim)
+    count = input.size if dim is None else extent(input.shape, dim)
     result = np.add.reduce(input, axis=dim, keepdims=keepdim)
     result = result / count if count else result * nan
     return result if target is None else result.astype(target)

@@ -66,31 +66,41 @@ def xlogy(input, other):
     return scipy_function("xlogy")(np.asarray(input, dtype), np.asarray(other, dtype))
 
 
+FEW = 512  # elements up to which NumPy's own function costs less than eight that are faster each
+
+
 @defined_for("fc")
 def logaddexp(input, other):
-    high, low = ordered(input, other)
-    return high + np.log1p(np.exp(gap(low, high)))
+    if dtype_of((input, other)).kind == "c":
+        return complex_logaddexp(input, other)
+    if max(np.size(input), np.size(other)) <= FEW:
+        return np.logaddexp(input, other)
+    high, rest = np.maximum(input, other), gap(input, other)
+    np.log1p(np.exp(rest, out=rest), out=rest)
+    return np.add(rest, high, out=rest)
 
 
 @defined_for("f")
 def logaddexp2(input, other):
-    high, low = ordered(input, other)
-    return high + np.log1p(np.exp2(gap(low, high))) * (1 / log(2))
+    if max(np.size(input), np.size(other)) <= FEW:
+        return np.logaddexp2(input, other)
+    high, rest = np.maximum(input, other), gap(input, other)
+    np.log1p(np.exp2(rest, out=rest), out=rest)
+    rest *= 1 / log(2)
+    return np.add(rest, high, out=rest)
 
 
-def ordered(input, other):
-    """The larger of two operands, and the smaller; of complex numbers by their real parts."""
-    if dtype_of((input, other)).kind != "c":
-        return np.maximum(input, other), np.minimum(input, other)
+def gap(input, other):
+    """The negative distance of two operands, and zero for equal infinities."""
+    distance = np.subtract(input, other)
+    np.negative(np.abs(distance, out=distance), out=distance)
+    return np.fmin(distance, 0, out=distance)
+
+
+def complex_logaddexp(input, other):
     is_first = np.real(input) >= np.real(other)
-    return np.where(is_first, input, other), np.where(is_first, other, input)
-
-
-def gap(low, high):
-    """``low - high``, and zero for equal infinities."""
-    difference = low - high
-    equal = low == high
-    return np.where(equal, 0, difference) if np.any(equal) else difference
+    high, low = np.where(is_first, input, other), np.where(is_first, other, input)
+    return high + np.log1p(np.exp(low - high))
 
 
 @defined_for("f")
