@@ -11,13 +11,12 @@ general way, which does the same.
 """
 
 from collections.abc import Callable
+from functools import cache
 from operator import index as as_int
 from typing import Any
 
 from numpy import array, bool_, generic, ndarray
 
-from .clock import tick
-from .kernels import kernel_of
 from .kernels.numpy.registry import INTO
 from .ops.indexing import alias_item, check_indices, is_mask, select_item, unsqueeze_item
 from .ops.indexing import getitem as slice_item
@@ -25,22 +24,19 @@ from .ops.indexing import index as index_op
 from .ops.table import TABLE, Op
 from .ops.writing import WHOLE, copy, fill, number
 from .tape import inplace
-from .tape.fast import plain
-from .tape.graph import node_type
-from .tape.lines import user_frame
+from .tape.fast import function_of, plain, write
 from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.record import general
 from .tape.storage import mark_written
-from .tape.value import GRAD, Tensor, new, wrap
-from .tape.views import link, settle
+from .tape.value import GRAD, Tensor, wrap
+from .tape.views import settle
 
 Key = tuple[Any, ...]
 TAKES = {float: "fd", int: "fdl", bool: "fdl?"}  # NumPy's codes of the dtypes that take a number as it is
 HUGE = 3e38  # from there on, and for NaN, the general way sees whether a float32 can hold it
 INDEXING = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
 put_data: Callable = INTO["index_put"]
-find, IndexNode = kernel_of(index_op), node_type(index_op, index_op.node)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -53,23 +49,24 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
         IndexError: an index is out of range or of a wrong type, or there are too many.
         ValueError: a slice's step is not positive.
     """
-    if type(tensor) in plain:
-        flags = tensor._flags
-        if flags > 1:
-            flags = settle(tensor)
-        if flags < 2:
-            try:
-                if type(index) is int:
-                    return quick_view(select_item, tensor, flags, (index, ...))
-                op = basic_op(index)
-                if op is not None:
-                    return quick_view(op, tensor, flags, quick_key(index))
-                indices = quick_indices(index)
-                if indices is not None:
-                    return quick_copy(tensor, flags, indices)
-            except IndexError:
-                pass  # the general way finds the words
+    try:
+        if type(index) is int:
+            return function_of(select_item)(tensor, (index, ...))
+        op = basic_op(index)
+        if op is not None:
+            return function_of(op)(tensor, quick_key(index))
+        indices = quick_indices(index)
+        if indices is not None:
+            return index_function()(tensor, indices)
+    except IndexError:
+        pass  # the general way finds the words
     return read(tensor, *parsed(tensor, index))
+
+
+@cache
+def index_function() -> Callable:
+    """The function of ``index``, for canonical indices that hold no tensors but arrays."""
+    return write(index_op)
 
 
 BOUNDS = frozenset({int, type(None)})
@@ -104,17 +101,6 @@ def quick_key(index: Any) -> Key:
     return index if ... in index else (*index, ...)
 
 
-def quick_view(op: Op, tensor: Tensor, flags: int, key: Key) -> Tensor:
-    """A view of a plain tensor, recorded where it must be."""
-    data = tensor._data
-    out = new(Tensor)
-    out._data = data[key]
-    out._flags, out._fn = 0, None
-    if flags and not modes.floor:
-        stamp(node_type(op, op.node)(), tensor, key, data.shape, out)
-    return link(tensor, (op, (key,), 0), out)
-
-
 def quick_indices(index: Any) -> Key | None:
     """The canonical index for plain index tensors and lists of ints among whole slices; None for all else."""
     found: list[Any] = []
@@ -122,7 +108,7 @@ def quick_indices(index: Any) -> Key | None:
     for position, entry in enumerate(index if type(index) is tuple else (index,)):
         if type(entry) in plain:
             entry = entry._data
-        elif type(entry) is list and entry and all([type(e) is int for e in entry]):
+        elif type(entry) is list and entry and all(type(e) is int for e in entry):
             entry = array(entry)
         elif type(entry) is not slice or entry != WHOLE:
             return None
@@ -132,28 +118,6 @@ def quick_indices(index: Any) -> Key | None:
             used = position + 1
         found.append(entry)
     return tuple(found[:used]) if used else None
-
-
-def quick_copy(tensor: Tensor, flags: int, indices: Key) -> Tensor:
-    """What index arrays find in a plain tensor."""
-    data = tensor._data
-    out = new(Tensor)
-    out._data = find(data, indices)
-    out._flags, out._fn = 0, None
-    if flags and not modes.floor:
-        stamp(IndexNode(), tensor, indices, data.shape, out)
-    return out
-
-
-def stamp(node: Any, tensor: Tensor, key: Key, shape: tuple, out: Tensor) -> None:
-    """Record a reading: its rule reads the key and the tensor's shape."""
-    node.next, node.fix, node.saved = (tensor._fn or tensor,), None, (key, shape)
-    if tensor._nr:
-        node.nrs, node.fix = (tensor._nr,), (None,)
-    node.tick = tick()
-    frame = user_frame(2)
-    node.code, node.lasti = frame.f_code, frame.f_lasti
-    out._fn, out._flags = node, GRAD
 
 
 def read(tensor: Tensor, op: Op, key: Key, indices: Key) -> Tensor:
@@ -377,7 +341,7 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     op, key, indices = parsed(tensor, index)
     target = tensor
     if op is not alias_item and key != (WHOLE, ...):
-        target = general(op, (tensor, key))
+        target = function_of(op)(tensor, key)
         target._untracked = tensor._untracked
     if indices:
         put(target, check_indices(indices, tuple(target._data.shape)), value)
@@ -410,7 +374,7 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
             return False
     elif data.dtype.char not in TAKES.get(type(value), "") or not -HUGE < value < HUGE:
         return False
-    if flags > 1 or (flags and not modes.floor):
+    if flags > 1 or (not modes.floor and (flags or is_guarded(tensor))):
         return False
     try:
         written = write_data(data, op, index, value)
@@ -419,6 +383,12 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
     if written and not tensor._untracked:
         mark_written(data, "__setitem__")
     return written
+
+
+def is_guarded(tensor: Tensor) -> bool:
+    """Whether writing to a tensor may be an error though it needs no grad: a view of one that does, made under no_grad."""
+    view = tensor._view
+    return view is not None and not view.recorded and bool(view.base._flags & GRAD)
 
 
 def write_data(data: ndarray, op: Op | None, index: Any, value: Any) -> bool:

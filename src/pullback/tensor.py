@@ -84,6 +84,10 @@ def public_function(record: Record) -> Callable:
 
 
 def choose(overload: Overload, args: tuple) -> Any:
+    if overload.params[0] == "input" and not isinstance(args[0], Tensor):
+        raise TypeError(
+            f"{overload.name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}"
+        )
     op, args, *in_place = overload.choose(*args)
     if op is None:  # nothing to be done: the operand itself
         return args
@@ -109,20 +113,52 @@ def make_function(record: Record) -> Callable:
     scope = {"record": record, "run": run, "write_out": write_out}
     arguments = ", ".join(record.params)
     invoke = f"run(record, ({arguments},))" if isinstance(record, Overload) else f"run({arguments})"
-    if isinstance(record, Op) and not record.out and "*" not in record.signature:
+    renames = "dim" in record.params
+    if isinstance(record, Op) and not record.out and not renames and "*" not in record.signature:
         return run  # it has this very signature
     signature, body = record.signature, f"    return {invoke}\n"
     if record.out:
         signature = signature[:-1] + (", " if "*" in signature else ", *, ") + "out=None)"
         body = f"    return {invoke} if out is None else write_out(out, {invoke})\n"
+    if renames:
+        signature, body = with_numpy_names(record, signature, body, scope)
     return define(record.name, f"def {record.name}{signature}:\n{body}", scope)
+
+
+NUMPY_NAMES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim"}
+MISSING = object()
+
+
+def with_numpy_names(record: Record, signature: str, body: str, scope: dict) -> tuple[str, str]:
+    """Let a function take NumPy's names of its parameters, as PyTorch's functions do: ``axis`` for ``dim``."""
+    scope |= {"renamed": renamed, "MISSING": MISSING}
+    if "dim" not in record.defaults:
+        after = record.params[record.params.index("dim") + 1 :]
+        if any(p not in record.defaults for p in after):
+            return signature, body  # a parameter after one that may be missing would have to be missing too
+        signature = signature.replace(", dim", ", dim=MISSING", 1)
+    named = ", ".join(f"{p!r}: {p}" for p in record.params)
+    again = f"{record.name}(**renamed({record.name!r}, {{{named}}}, others))"
+    test = "if others or dim is MISSING:" if "MISSING" in signature else "if others:"
+    return signature[:-1] + ", **others)", f"    {test}\n        return {again}\n{body}"
+
+
+def renamed(name: str, given: dict, others: dict) -> dict:
+    """A call's arguments with NumPy's names replaced by PyTorch's."""
+    for other, value in others.items():
+        if NUMPY_NAMES.get(other) not in given:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{other}'")
+        given[NUMPY_NAMES[other]] = value
+    if given["dim"] is MISSING:
+        raise TypeError(f"{name}() missing 1 required positional argument: 'dim'")
+    return given
 
 
 def method_of(record: Record) -> Callable:
     """The method: the operation's function itself where it can be, for a method has no ``out``."""
     if record.star:
         return with_star(record)
-    if isinstance(record, Overload) or "*" in record.signature:
+    if isinstance(record, Overload) or "*" in record.signature or "dim" in record.params:
         return public_function(record)
     method = function_of(record)
     method.__doc__, method.__module__ = record.doc, "pullback"
@@ -209,7 +245,8 @@ def bind_operator(method: str, op: Op, reflected: bool) -> None:
 
 
 def bind_all() -> None:
-    for record in (*TABLE.values(), *OVERLOADS.values()):
+    records: list[Record] = [*TABLE.values(), *OVERLOADS.values()]
+    for record in records:
         bind(record)
     for method, (name, reflected) in OPERATORS.items():
         if name in TABLE:
@@ -222,7 +259,8 @@ def bind_all() -> None:
     for name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
         add_member(name + "_", lambda name=name: view_in_place(name))
     Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
-    Tensor.__getitem__, Tensor.__setitem__ = indexing.getitem, indexing.setitem  # type: ignore[attr-defined]
+    for name in ("getitem", "setitem"):
+        setattr(Tensor, f"__{name}__", getattr(indexing, name))
     Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]
 
 

@@ -205,7 +205,7 @@ def test_a_node_keeps_only_what_its_rules_read(case):
 
 def names_kept(op, needing):
     """Names of whole arrays that the rules for one input read."""
-    if op.composite:
+    if op.is_formula:
         return set(op.params)
     rules = op.vjp.values() if op.lists else [op.vjp[needing]]
     return {n for n in names_read(rules) if n in op.params or n in op.outputs or n == "result"}

@@ -149,7 +149,7 @@ def bind_operators(cls: type) -> None:
     """Give a value class the operators that rules use, each running its operation."""
     for method, (name, reflected) in OPERATORS.items():
         setattr(cls, method, _operator(name, reflected))
-    cls.__hash__ = object.__hash__  # type: ignore[method-assign]
+    cls.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
 
 
 def _operator(name: str, reflected: bool) -> Callable:

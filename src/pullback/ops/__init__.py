@@ -36,7 +36,7 @@ from . import (
     striding,
     transposition,
     writing,
-)  # noqa: F401  (each enters its operations)
+)
 from .table import OVERLOADS, TABLE
 
 __all__ = ["OVERLOADS", "TABLE"]

@@ -123,18 +123,34 @@ def formula_log_softmax(xp, input, dim):
     return shifted_input - xp.log(xp.sum(xp.exp(shifted_input), dim, True))
 
 
+def pull_softmax(xp, grad, result, dim, input_dtype):
+    flow = result * grad
+    return xp.cast(flow - result * xp.sum(flow, dim_of(result, dim), True), input_dtype)
+
+
+def pull_log_softmax(xp, grad, result, dim, input_dtype):
+    return xp.cast(grad - xp.exp(result) * xp.sum(grad, dim_of(result, dim), True), input_dtype)
+
+
+def dim_of(value, dim):
+    """The dimension to sum over; a zero-dim tensor has one in name only."""
+    return dim if value.ndim else None
+
+
 BOTH = ("torch", "nn.functional")
 softmax_like(
     "softmax",
     "The exponentials along a dimension, divided by their sum. ``dtype`` is cast to first.",
     formula_softmax,
     BOTH,
+    vjp={"input": pull_softmax},  # the formula's own would compute the result again
 )
 softmax_like(
     "log_softmax",
     "The logarithm of :func:`softmax`, computed without overflow. ``dtype`` is cast to first.",
     formula_log_softmax,
     BOTH,
+    vjp={"input": pull_log_softmax},
 )
 softmax_like(
     "softmin",

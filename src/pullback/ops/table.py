@@ -43,6 +43,7 @@ class Op:
         "function",
         "homes",
         "inplace",
+        "is_formula",
         "jvp",
         "kernel",
         "lists",
@@ -95,6 +96,7 @@ class Op:
     diff: tuple[str, ...]
     saved: tuple[str, ...]
     lists: tuple[str, ...]
+    is_formula: bool
 
     def __init__(self, signature: str, doc: str, **fields: Any) -> None:
         self.name, self.signature = signature.split("(", 1)[0], "(" + signature.split("(", 1)[1]
@@ -105,9 +107,10 @@ class Op:
         if fields:
             raise TypeError(f"op {self.name}: unknown fields {sorted(fields)}")
         self.vjp = self.vjp or {}
-        self.diff = tuple(p for p in self.params if p in self.vjp) if not self.composite else self._composite_diff()
+        self.is_formula = bool(self.composite) and not self.vjp
+        self.diff = self._composite_diff() if self.is_formula else tuple(p for p in self.params if p in self.vjp)
         self.operands = self.operands or self._operands()
-        self.saved = self.params if self.composite else names_read(self.vjp.values())
+        self.saved = self.params if self.is_formula else names_read(self.vjp.values())
         self.lists = tuple(p for p in self.diff if p == "tensors")
         self.node = self.node or node_name(self.name)
 
@@ -172,6 +175,19 @@ class Overload:
         "star",
     )
 
+    name: str
+    signature: str
+    params: tuple[str, ...]
+    defaults: dict[str, Any]
+    doc: str
+    choose: Callable
+    method: bool
+    function: bool
+    star: str | None
+    out: bool
+    homes: tuple[str, ...]
+    aliases: tuple[str, ...]
+
     def __init__(self, signature: str, doc: str, choose: Callable, **forms: Any) -> None:
         self.name, self.signature = signature.split("(", 1)[0], "(" + signature.split("(", 1)[1]
         self.params, self.defaults = read_signature(self.signature)
@@ -191,7 +207,7 @@ def op(signature: str, doc: str, **fields: Any) -> Op:
         jvp: ``LINEAR``, ``BILINEAR`` or argument name -> ``f(xp, tangent, <what it reads>)``, that argument's
             contribution to the result's tangent.
         batch: ``f(op, args, batched, size)`` over values whose batch dimension, where ``batched``, is the first.
-        composite: ``f(xp, *args)``, the formula that replaces all three rules.
+        composite: ``f(xp, *args)``, the formula that replaces all three rules. A ``vjp`` beside it is what the tape uses.
         types: ``KEEP``, ``COMMON`` or ``FLOATING``, how the dtypes of ``operands`` (default: the parameters that
             have no default) are promoted.
         broadcasts: the operands broadcast against each other; the engine sums gradients back.

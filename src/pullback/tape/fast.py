@@ -277,7 +277,7 @@ def fixed(op: Op) -> list[str]:
 
 def kept(op: Op) -> str:
     """The tuple of what the rules of the inputs that need a gradient read."""
-    if op.composite:
+    if op.is_formula:
         return f"({', '.join(kept_value(op, name) for name in op.saved)},)"
     readers = {p: needed_names(op, tuple(q == p for q in op.diff)) for p in op.diff}
     items = []

@@ -28,7 +28,7 @@ def pull_formula(op: Op, grad: Any, saved: tuple, need: Any) -> Any:
         before, modes.floor = modes.floor, min(modes.floor, level)
         try:
             args, leaves = leaves_over(op, saved, need, level)
-            outputs = op.composite(values, *args)
+            outputs = op.composite(values, *args)  # type: ignore[misc]
         finally:
             modes.floor = before
         several = isinstance(outputs, (tuple, list))

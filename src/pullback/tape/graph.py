@@ -118,7 +118,7 @@ def node_type(op: Op, name: str) -> type[Node]:
     if key not in _node_types:
         made = _node_types[key] = type(name, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))})
         made.pull_complex = staticmethod(make_pull(op, conjugate=True))  # type: ignore[attr-defined]
-        made.keeps = bool(op.composite) or any(map(partial(is_value, op), op.saved))
+        made.keeps = op.is_formula or any(map(partial(is_value, op), op.saved))  # type: ignore[attr-defined]
         made.__module__ = "pullback.autograd.graph"
     return _node_types[key]
 
@@ -146,7 +146,7 @@ def make_pull(op: Op, conjugate: bool = False) -> Callable:
     ``need[i]`` is None where the i-th gradient is not wanted. The conjugate of an elementwise derivative is taken
     only in the variant for complex nodes: NumPy copies real arrays for it.
     """
-    if op.composite:
+    if op.is_formula:
         from .formula import pull_formula
 
         return lambda xp, grad, saved, need: pull_formula(op, grad, saved, need)
@@ -161,7 +161,7 @@ def make_pull(op: Op, conjugate: bool = False) -> Callable:
     return define("pull", f"def pull(xp, grad, saved, need):\n{first}{unpack}    return {body}", scope)
 
 
-_returns_argument = lambda xp, value: value  # noqa: E731  (a derivative that needs no call)
+_returns_argument = lambda xp, value: value
 
 
 def _term(scope: dict, i: int, rule: Any, conjugate: bool) -> str:

@@ -24,7 +24,7 @@ from .lines import user_frame
 from .modes import modes
 from .promotion import dtype_of, promote
 from .storage import mark_written
-from .value import CARE, GRAD, Tensor, at_level, new, wrap
+from .value import CARE, GRAD, Tensor, at_level, new
 from .views import Family, replay, settle
 
 
@@ -153,7 +153,7 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     recording = recording and bool(op.diff)
     if recording:
         targets = record.targets_of(op, args, 0)
-        needed = record.needed_names(op, tuple([t is not None for t, _ in targets])) if not op.composite else op.saved
+        needed = record.needed_names(op, tuple([t is not None for t, _ in targets])) if not op.is_formula else op.saved
         if op.params[0] in needed and raw[0] is data:
             raw[0] = data.copy()  # the rule reads what the write destroys
     into(op, data, raw)

@@ -78,8 +78,9 @@ def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
     for name, a in zip(op.params, args, strict=True):
         if name in op.operands and not isinstance(a, Tensor):
             check_operand(op, name, a, args)
-    if not any(isinstance(a, (Tensor, list, tuple)) for a in args) and op.operands:
-        raise TypeError(describe_type(op, op.operands[0], args[op.params.index(op.operands[0])]))
+    operands = [a for p, a in zip(op.params, args, strict=True) if p in op.operands]
+    if operands and not any(isinstance(a, (Value, list, tuple)) for a in operands):
+        raise TypeError(describe_type(op, op.operands[0], operands[0]))
     if op.prepare is not None and not prepared:
         args = op.prepare(*args)
     if op.broadcasts:
@@ -88,7 +89,9 @@ def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
 
 
 def check_operand(op: Op, name: str, a: Any, args: tuple) -> None:
-    if isinstance(a, (bool, int, float, complex, list, tuple)) or (a is None and name in op.defaults):
+    if isinstance(a, (bool, int, float, complex)) or (a is None and name in op.defaults):
+        return
+    if isinstance(a, (list, tuple)) and (name in ("tensors", "indices") or name in op.defaults):
         return
     if isinstance(a, Value) or (hasattr(a, "dtype") and (a.ndim == 0 or any(isinstance(b, Tensor) for b in args))):
         return  # NumPy's arrays may stand beside a tensor
@@ -247,7 +250,7 @@ def saved_of(op: Op, raw: list, result: Any, targets: list) -> tuple:
     """The values that the rules of the inputs that need a gradient will read; None for the others."""
     if not op.saved:
         return ()
-    if op.composite:
+    if op.is_formula:
         return tuple(raw)
     needed = needed_names(op, tuple([t is not None for t, _ in targets]))
     return tuple([read(op, name, raw, result) if name in needed else None for name in op.saved])

@@ -22,6 +22,7 @@ class Writes:
     """What happened to one storage: how often it was written, when and where last, and by what."""
 
     __slots__ = ("guard", "op", "place", "tick", "version")
+    place: Any
 
     def __init__(self, guard: Any) -> None:
         self.guard, self.version, self.tick, self.op, self.place = guard, 0, 0, "", None

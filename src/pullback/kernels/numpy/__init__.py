@@ -27,7 +27,7 @@ from . import (
     special,
     striding,
     transposition,
-)  # noqa: F401
+)
 from .registry import KERNELS
 
 __all__ = ["KERNELS"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .kinds import defined_for
-from .registry import KERNELS, kernel_into
+from .kinds import defined_for, enter_into
+from .registry import KERNELS
 from .selection import at_least
 
 
@@ -14,11 +14,7 @@ def relu(input):
     return at_least(input, 0)
 
 
-@kernel_into
-def relu_into(target):
-    if target.dtype == bool:
-        relu(target)  # raises
-    np.maximum(target, 0, out=target)
+enter_into("relu", lambda target, out, casting: np.maximum(target, 0, out=out))
 
 
 @defined_for("f")

@@ -55,7 +55,7 @@ def addcmul(input, tensor1, tensor2, value=1):
     return np.add(input, product(input, tensor1, tensor2, value))
 
 
-def product(input, tensor1, tensor2, value):
+def product(input, tensor1, tensor2, value=1):
     if value == 1:
         return np.multiply(tensor1, tensor2)
     return (value if KINDS[dtype_of((input,)).kind] != "i" else int(value)) * tensor1 * tensor2
@@ -66,7 +66,7 @@ def addcdiv(input, tensor1, tensor2, value=1):
     return np.add(input, ratio(input, tensor1, tensor2, value))
 
 
-def ratio(input, tensor1, tensor2, value):
+def ratio(input, tensor1, tensor2, value=1):
     if input.dtype.kind in "biu":
         raise RuntimeError(
             "addcdiv: Integer division with addcdiv is no longer supported. Convert the tensors to a floating dtype, or use "
@@ -236,32 +236,22 @@ enter("abs", np.absolute, "ifc")
 enter("copysign", np.copysign, "f")
 enter("mul", np.multiply)
 
-# -- the fast paths, and in place --------------------------------------------------------------------------------------
+# -- the fast paths ----------------------------------------------------------------------------------------------------
 
 UFUNCS.update(add=np.add, sub=np.subtract, rsub=lambda input, other: np.subtract(other, input), div=np.true_divide)
 UFUNCS.update(neg=np.negative, square=np.square, sign=real_sign, sgn=real_sign)
-for name, ufunc in (
-    *(("mul", np.multiply), ("neg", np.negative), ("abs", np.absolute), ("sqrt", np.sqrt)),
-    *(("reciprocal", np.reciprocal), ("square", np.square)),
-):
+
+# -- in place ----------------------------------------------------------------------------------------------------------
+
+IN_PLACE = {
+    "mul": np.multiply, "neg": np.negative, "sqrt": np.sqrt, "reciprocal": np.reciprocal, "square": np.square,
+    "add": lambda target, other, alpha=1, **into: np.add(target, scaled(other, alpha, target.dtype), **into),
+    "sub": lambda target, other, alpha=1, **into: np.subtract(target, scaled(other, alpha, target.dtype), **into),
+    "addcmul": lambda target, *factors, **into: np.add(target, product(target, *factors), **into),
+    "addcdiv": lambda target, *factors, **into: np.add(target, ratio(target, *factors), **into),
+}  # fmt: skip
+for name, ufunc in IN_PLACE.items():
     enter_into(name, ufunc)
-
-
-@kernel_into
-def add_into(target, other, alpha=1):
-    if target.dtype is F32 or target.dtype is F64:
-        np.add(target, scaled(other, alpha, target.dtype), out=target, casting="unsafe")
-    else:
-        target[...] = KERNELS["add"](target, other, alpha)
-
-
-@kernel_into
-def sub_into(target, other, alpha=1):
-    if target.dtype is F32 or target.dtype is F64:
-        no_bools(other)
-        np.subtract(target, scaled(other, alpha, target.dtype), out=target, casting="unsafe")
-    else:
-        target[...] = KERNELS["sub"](target, other, alpha)
 
 
 @kernel_into
@@ -278,16 +268,17 @@ def div_into(target, other, rounding_mode=None):
 
 
 @kernel_into
-def addcmul_into(target, tensor1, tensor2, value=1):
-    if target.dtype is F32 or target.dtype is F64:
-        np.add(target, product(target, tensor1, tensor2, value), out=target, casting="unsafe")
-    else:
-        target[...] = KERNELS["addcmul"](target, tensor1, tensor2, value)
+def abs_into(target):
+    if target.dtype.kind == "c":
+        raise RuntimeError("abs_: In-place abs is not supported for complex tensors, whose absolute values are real")
+    target[...] = KERNELS["abs"](target)
 
 
 @kernel_into
-def addcdiv_into(target, tensor1, tensor2, value=1):
-    if target.dtype is F32 or target.dtype is F64:
-        np.add(target, ratio(target, tensor1, tensor2, value), out=target, casting="unsafe")
-    else:
-        target[...] = KERNELS["addcdiv"](target, tensor1, tensor2, value)
+def float_power_into(target, exponent):
+    if target.dtype not in (F64, np.complex128):
+        raise RuntimeError(
+            f"float_power_: the base given to float_power_ has dtype {target.dtype} but the operation's result requires "
+            "double precision; use float_power"
+        )
+    target[...] = pow(target, exponent)
