@@ -5,13 +5,14 @@ since derivatives multiply it by zero. At kinks they have PyTorch's derivatives.
 """
 
 import math
+from typing import Any
 
 from ..dtypes import float32
 from .checks import dim as checked_dim
 from .complex_numbers import HIDDEN
 from .table import FLOATING, composite, elementwise, overload
 
-FUNCTIONAL = {"homes": ("nn.functional",), "method": False}
+FUNCTIONAL: dict[str, Any] = {"homes": ("nn.functional",), "method": False}
 BOTH = ("torch", "nn.functional")
 
 

@@ -137,7 +137,8 @@ conj = op(
 overload("conj(input)", conj.doc, lambda input: itself_unless_complex(conj, input))
 op(
     "conj_physical(input)",
-    "The complex conjugate of each element, in memory of its own.",
+    "The complex conjugate of each element, in memory of its own; of a real tensor, the tensor itself.",
+    view=True,
     inplace=True,
     out=True,
     samples=complex_and_integers,

@@ -8,6 +8,8 @@ Canonical arguments: ``stride`` and ``dilation`` are tuples of ints, ``padding``
 each spatial dim. A tensor without a batch dim has one dim less.
 """
 
+from typing import Any
+
 from .batching import full_batch, logical_ndim
 from .products import no_bools, same_dtype
 from .steps import INTERNAL, need_tensors, sizes
@@ -275,7 +277,7 @@ def batch_weight(xp, op, args, batched, size):
 
 # The operations.
 
-CONVOLUTION = {
+CONVOLUTION: dict[str, Any] = {
     "vjp": {
         "input": lambda xp, grad, weight, stride, padding, dilation, groups, input_shape: xp.convolution_input(
             grad, xp.conj(weight), input_shape[-len(stride) :], stride, padding, dilation, groups

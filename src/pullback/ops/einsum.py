@@ -201,8 +201,8 @@ def plan(equation, shapes, sublists=False):
         contractions.append((i, j, left_steps, right_steps, f"{left},{right}->{result}"))
         live = [x for k, x in enumerate(live) if k not in (i, j)] + [result]
         known = [x for k, x in enumerate(known) if k not in (i, j)] + [sizes]
-    last, summed = live[0], tuple(d for d, c in enumerate(live[0]) if c not in output)
-    last = [c for c in last if c in output]
+    summed = tuple(d for d, c in enumerate(live[0]) if c not in output)
+    last = [c for c in live[0] if c in output]
     return first, contractions, summed, tuple(last.index(c) for c in output)
 
 

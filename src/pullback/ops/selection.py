@@ -20,6 +20,14 @@ def check_condition(condition, input, other):
     return condition, input, other
 
 
+WHERE_SHAPES = (
+    ((2, 3), (2, 3), (2, 3)),
+    ((3,), (2, 1), (2, 3)),
+    ((2, 3), (), (3,)),
+    ((2, 1), (3,), ()),
+    ((), (), ()),
+    ((2, 0), (1,), (2, 1)),
+)
 elementwise(
     "where(condition, input, other)",
     "The elements of ``input`` where ``condition`` holds, and of ``other`` where it does not. Either may be a number.",
@@ -43,14 +51,6 @@ elementwise(
         ((t.bools(3), 1, 2), {}),
     ],
     errors=lambda t: [((t(3), t(3), t(3)), {}, RuntimeError), ((t.bools(3), t(4), t(3)), {}, RuntimeError)],
-)
-WHERE_SHAPES = (
-    ((2, 3), (2, 3), (2, 3)),
-    ((3,), (2, 1), (2, 3)),
-    ((2, 3), (), (3,)),
-    ((2, 1), (3,), ()),
-    ((), (), ()),
-    ((2, 0), (1,), (2, 1)),
 )
 
 # -- by size -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Kernels of arithmetic."""
 
+from collections.abc import Callable
 from math import inf
 
 import numpy as np
@@ -136,7 +137,7 @@ enter("reciprocal", np.reciprocal, "fc")
 
 # -- powers ------------------------------------------------------------------------------------------------------------
 
-POWERS = {
+POWERS: dict[float, Callable] = {
     0: np.ones_like,
     1: np.positive,
     2: np.square,
@@ -243,7 +244,7 @@ UFUNCS.update(neg=np.negative, square=np.square, sign=real_sign, sgn=real_sign)
 
 # -- in place ----------------------------------------------------------------------------------------------------------
 
-IN_PLACE = {
+IN_PLACE: dict[str, Callable] = {
     "mul": np.multiply, "neg": np.negative, "sqrt": np.sqrt, "reciprocal": np.reciprocal, "square": np.square,
     "add": lambda target, other, alpha=1, **into: np.add(target, scaled(other, alpha, target.dtype), **into),
     "sub": lambda target, other, alpha=1, **into: np.subtract(target, scaled(other, alpha, target.dtype), **into),

@@ -1,25 +1,29 @@
 """Kernels of what gives booleans, and of logic on bits."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ...dtypes import get_default_dtype
 from .kinds import defined_for, enter
 
-for name, ufunc in {"eq": np.equal, "ne": np.not_equal}.items():
-    enter(name, ufunc, rounds_numbers=True)
-for name, ufunc in {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}.items():
-    enter(name, ufunc, "bif", rounds_numbers=True)
-
-for name, ufunc in {
+ORDERS: dict[str, Callable] = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
+OF_EVERY_DTYPE: dict[str, Callable] = {
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor,
     "logical_not": np.logical_not, "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-}.items():  # fmt: skip
-    enter(name, ufunc)
-
-for name, ufunc in {
+}  # fmt: skip
+OF_BITS: dict[str, Callable] = {
     "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or, "bitwise_xor": np.bitwise_xor,
     "bitwise_not": np.invert,
-}.items():  # fmt: skip
+}  # fmt: skip
+
+enter("eq", np.equal, rounds_numbers=True)
+enter("ne", np.not_equal, rounds_numbers=True)
+for name, ufunc in ORDERS.items():
+    enter(name, ufunc, "bif", rounds_numbers=True)
+for name, ufunc in OF_EVERY_DTYPE.items():
+    enter(name, ufunc)
+for name, ufunc in OF_BITS.items():
     enter(name, ufunc, "bi")
 enter("bitwise_left_shift", np.left_shift, "i")
 enter("bitwise_right_shift", np.right_shift, "i")

@@ -50,7 +50,7 @@ def conj(input):
 
 @kernel
 def conj_physical(input):
-    return np.conjugate(input) if input.dtype.kind == "c" else input.copy()
+    return np.conjugate(input) if input.dtype.kind == "c" else input
 
 
 @kernel

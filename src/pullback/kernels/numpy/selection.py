@@ -132,11 +132,11 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
     if dtype.kind in "biu":
         return input.copy()
     limits = dtypes.finfo(dtypes.from_numpy(dtype))
-    numbers = {
-        "nan": 0.0 if nan is None else nan,
-        "posinf": limits.max if posinf is None else posinf,
-        "neginf": limits.min if neginf is None else neginf,
-    }
-    if dtype.kind == "V":
-        return np.nan_to_num(input.astype(F32), **numbers).astype(dtype)
-    return np.nan_to_num(input, **numbers)
+    wide = input.astype(F32) if dtype.kind == "V" else input
+    result = np.nan_to_num(
+        wide,
+        nan=0.0 if nan is None else nan,
+        posinf=limits.max if posinf is None else posinf,
+        neginf=limits.min if neginf is None else neginf,
+    )
+    return result.astype(dtype) if wide is not input else result
