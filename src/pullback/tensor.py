@@ -216,6 +216,20 @@ def operator(op: Op, reflected: bool) -> Callable:
     return lambda self, other: function(other, self) if isinstance(other, OPERANDS) else NotImplemented
 
 
+def where(self: Any, condition: Any, other: Any) -> Any:
+    """The tensor's elements where ``condition`` holds, and those of ``other`` where it does not."""
+    return functions["where"](condition, self, other)
+
+
+def invert(self: Any) -> Any:
+    """``~x``: not for booleans, the bits inverted for integers."""
+    if self.dtype.category > 1:
+        raise TypeError(
+            f"~ (operator.invert) is only implemented on integer and Boolean-type tensors, not on {self.dtype}"
+        )
+    return functions["bitwise_not"](self)
+
+
 OPERANDS = (Tensor, bool, int, float, complex, generic, ndarray)  # what may stand before a tensor
 INPLACE_OPERATORS = {
     "__iadd__": "add", "__isub__": "sub", "__imul__": "mul", "__itruediv__": "div", "__ipow__": "pow",
@@ -262,6 +276,8 @@ def bind_all() -> None:
     for name in ("getitem", "setitem"):
         setattr(Tensor, f"__{name}__", getattr(indexing, name))
     Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]
+    Tensor.where = where  # type: ignore[attr-defined]
+    Tensor.__invert__ = invert  # type: ignore[attr-defined]
 
 
 bind_all()

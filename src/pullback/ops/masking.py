@@ -165,4 +165,3 @@ overload(
     "The positions of the elements that are not zero, in order, one a row.",
     lambda input: (nonzero_rows, (input,)),
 )
-where_indices = nonzero_tuple  # what `where(condition)` with one argument is

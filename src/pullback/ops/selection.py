@@ -7,8 +7,9 @@ first. ``clamp`` passes the gradient on where the input lies within the limits, 
 import math
 
 from ..dtypes import uint8
-from .arithmetic import WRITABLE
-from .table import elementwise
+from .arithmetic import NUMBERS, WRITABLE
+from .complex_numbers import HIDDEN
+from .table import TABLE, elementwise, op, overload
 
 
 def check_condition(condition, input, other):
@@ -28,7 +29,7 @@ WHERE_SHAPES = (
     ((), (), ()),
     ((2, 0), (1,), (2, 1)),
 )
-elementwise(
+where = elementwise(
     "where(condition, input, other)",
     "The elements of ``input`` where ``condition`` holds, and of ``other`` where it does not. Either may be a number.",
     vjp={
@@ -40,17 +41,42 @@ elementwise(
         "other": lambda xp, tangent, condition: xp.where(condition, 0, tangent),
     },
     operands=("input", "other"),
-    method=False,
     out=True,
     prepare=check_condition,
     samples=lambda t: [
         *[((t.bools(*c), t(*a), t(*b)), {}) for c, a, b in WHERE_SHAPES],
         ((t.bools(2, 3), t(3), 0.5), {}),
         ((t.bools(2, 3), 2, t(2, 1)), {}),
-        ((t.bools(3), 1.5, 2), {}),
-        ((t.bools(3), 1, 2), {}),
     ],
     errors=lambda t: [((t(3), t(3), t(3)), {}, RuntimeError), ((t.bools(3), t(4), t(3)), {}, RuntimeError)],
+    **HIDDEN,
+)
+where_numbers = op(
+    "where_numbers(condition, input, other)",
+    "One number where ``condition`` holds and another where it does not, as a tensor of the dtype that both make.",
+    batch="elementwise",
+    operands=("condition",),
+    prepare=check_condition,
+    samples=lambda t: [((t.bools(2, 3), a, b), {}) for a, b in ((1.5, 2), (1, 2), (True, False), (1j, 2))],
+    errors=lambda t: [((t(3), 1, 2), {}, RuntimeError)],
+    **HIDDEN,
+)
+
+
+def choose_where(condition, input, other):
+    """With the condition alone, where it holds: one tensor of indices for each dimension."""
+    if input is None and other is None:
+        return TABLE["nonzero_tuple"], (condition,)
+    are_numbers = type(input) in NUMBERS and type(other) in NUMBERS
+    return where_numbers if are_numbers else where, (condition, input, other)
+
+
+overload(
+    "where(condition, input=None, other=None)",
+    f"{where.doc} With ``condition`` alone, the indices of where it holds, as ``nonzero(as_tuple=True)`` has them.",
+    choose_where,
+    method=False,
+    out=True,
 )
 
 # -- by size -----------------------------------------------------------------------------------------------------------

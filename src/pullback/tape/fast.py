@@ -42,7 +42,7 @@ from ..kernels import kernel_of
 from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from ..source import define
-from .graph import node_name_of, node_type
+from .graph import node_type
 from .lines import outside, user_frame
 from .modes import modes, switch
 from .record import general, needed_names
@@ -120,8 +120,7 @@ def write(op: Op, otherwise: Callable = general) -> Callable:
         "plain": plain, "prepare": op.prepare, "settle": settle, "switch": switch, "tick": tick, "user_frame": user_frame,
     }  # fmt: skip
     if op.diff:
-        names = op.node if isinstance(op.node, tuple) else (node_name_of(op, default_args(op)),) * 2
-        scope |= {"node_class": node_type(op, names[0]), "tensor_node_class": node_type(op, names[1])}
+        scope |= node_classes(op)
     args = ", ".join(op.params)
     lines = [f"def {op.name}({signature(op)}):"]
     if op.prepare:
@@ -131,6 +130,14 @@ def write(op: Op, otherwise: Callable = general) -> Callable:
     lines += indent(guarded(op, tensor_params(op), kernel), 1)
     lines += indent([f"return general(op, ({args},), {bool(op.prepare)})"], 1)
     return define(op.name, "\n".join(lines) + "\n", scope)
+
+
+def node_classes(op: Op) -> dict[str, Any]:
+    """What the written function makes its node with."""
+    if callable(op.node):
+        return {"node_type": node_type, "name_of": op.node}
+    names = op.node if isinstance(op.node, tuple) else (op.node, op.node)
+    return {"node_class": node_type(op, names[0]), "tensor_node_class": node_type(op, names[1])}
 
 
 def has_settings(op: Op) -> bool:
@@ -174,8 +181,7 @@ def guarded(op: Op, tensors: list[str], kernel: Any) -> list[str]:
 
 def ufunc_settings(op: Op, kernel: Any) -> list[str]:
     """Settings that must have their defaults for the bare ufunc to serve."""
-    guarded = kernel is UFUNCS.get(op.name, op) or callable(op.node)
-    return [p for p in op.defaults if p not in tensor_params(op)] if guarded else []
+    return [p for p in op.defaults if p not in tensor_params(op)] if kernel is UFUNCS.get(op.name, op) else []
 
 
 def looked_at(p: str) -> list[str]:
@@ -243,8 +249,10 @@ def recorded(op: Op, tensors: list[str]) -> list[str]:
     is_tensor = f"of_{last} in plain"
     if last in op.defaults and op.operands[-2] in tensors[1:]:
         is_tensor += f" or {last} is None and of_{op.operands[-2]} in plain"
-    chosen = f"tensor_node_class() if {is_tensor} else " if isinstance(op.node, tuple) else ""
-    lines += [f"node = {chosen}node_class()", *fixed(op)]
+    made = f"tensor_node_class() if {is_tensor} else node_class()" if isinstance(op.node, tuple) else "node_class()"
+    if callable(op.node):
+        made = f"node_type(op, name_of({args}))()"
+    lines += [f"node = {made}", *fixed(op)]
     targets = [f"({p}._fn or {p}) if f_{p} else None" if len(op.diff) > 1 else f"{p}._fn or {p}" for p in op.diff]
     lines += [f"node.next = ({', '.join(targets)},)"]
     numbers = ", ".join(f"{p}._nr if f_{p} else 0" for p in op.diff)
@@ -305,8 +313,3 @@ def kept_value(op: Op, name: str) -> str:
 
 def indent(lines: list[str], levels: int) -> list[str]:
     return ["    " * levels + line for line in lines]
-
-
-def default_args(op: Op) -> tuple:
-    """The arguments of a call that sets nothing."""
-    return tuple(op.defaults.get(p) for p in op.params)

@@ -72,6 +72,8 @@ def gather(input, dim, index, sparse_grad=False):
         return np.empty(shape, input.dtype)
     input, index = one_dim(input), one_dim(index)
     check_bounds(index, input.shape[dim], dim)
+    if index.ndim == 2 and dim == 1 and index.size < FLAT_FROM:  # one a row, as losses do: 3 µs, not 5
+        return input[np.arange(index.shape[0])[:, None], index].reshape(shape)
     if index.size < FLAT_FROM:
         return np.take_along_axis(trimmed(input, index.shape, dim), index, dim).reshape(shape)
     rows = as_rows(index, dim, input.shape)

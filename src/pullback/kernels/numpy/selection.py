@@ -22,11 +22,16 @@ def where(condition, input, other):
         return mixed_bits(condition, input, other)
     dtype = dtype_of((input, other))
     if dtype is None:
-        dtype = dtypes.result_dtype((dtypes.of_scalar(a), "scalar") for a in (input, other)).numpy
-        return np.where(condition, dtype.type(input), dtype.type(other))
+        return where_numbers(condition, input, other)
     if KINDS[dtype.kind] == "i" or dtype.itemsize == 2:
         input, other = (a if hasattr(a, "dtype") else np.asarray(a).astype(dtype) for a in (input, other))
     return np.where(condition, input, other)
+
+
+@kernel
+def where_numbers(condition, input, other):
+    dtype = dtypes.result_dtype((dtypes.of_scalar(a), "scalar") for a in (input, other)).numpy
+    return np.where(condition, dtype.type(input), dtype.type(other))
 
 
 def can_mix_bits(condition, *values):
