@@ -122,10 +122,8 @@ def quick_indices(index: Any) -> Key | None:
 
 def read(tensor: Tensor, op: Op, key: Key, indices: Key) -> Tensor:
     """The general way: a view by the key, then what index tensors find in that."""
-    if key and not (indices and op is alias_item):
+    if op is not alias_item or not indices:
         tensor = general(op, (tensor, key))
-    elif not indices:
-        tensor = general(alias_item, (tensor, (...,)))
     return general(index_op, (tensor, check_indices(indices, tensor._data.shape))) if indices else tensor
 
 

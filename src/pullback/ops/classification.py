@@ -27,10 +27,10 @@ def shares_of(xp, input, target, weight, ignore_index, label_smoothing=0.0):
     classes = input.shape[d]
     target = xp.unsqueeze(target, d)
     weights = 1 if weight is None else by_class(xp, weight, input.ndim)
-    chosen = xp.where(target == by_class(xp, xp.arange(classes), input.ndim), weights, 0)
+    chosen = xp.cast(xp.where(target == by_class(xp, xp.arange(classes), input.ndim), weights, 0), input.dtype)
     if label_smoothing:
         chosen = chosen * (1 - label_smoothing) + weights * (label_smoothing / classes)
-    return xp.cast(xp.where(target == ignore_index, 0, chosen), input.dtype)
+    return xp.where(target == ignore_index, 0, chosen)
 
 
 def total_of(xp, input, target, weight, ignore_index):
@@ -162,7 +162,7 @@ def samples_of(name, t, more):
     found = []
     for shape in shapes:
         targets = shape[:1] + shape[2:] if len(shape) > 1 else ()
-        for reduction in reductions:
+        for reduction in reductions[not shape[0] :]:  # the mean of nothing is NaN
             found.append(((t(*shape), t.integers(0, 3, *targets), None), {"reduction": reduction, **more}))
         if shape[0] > 1:
             weight, target = t(3, low=0.5, high=2), t.integers(0, 3, *targets)
@@ -191,16 +191,23 @@ def check_classes(name, input, target, weight):
     if len(shape) > 1 and (not targets or shape[0] != targets[0]):
         given = targets[0] if targets else "none: it has no dimensions"
         raise ValueError(f"{name}: Expected input batch_size ({shape[0]}) to match target batch_size ({given}).")
-    if targets != shape[:1] + shape[2:] and (len(shape) > 1 or targets):
-        raise RuntimeError(
-            f"{name}: size mismatch (got input: {list(shape)}, target: {list(targets)}); for scores (N, C, d1, ...) the "
-            f"target is (N, d1, ...), here {list(shape[:1] + shape[2:] if len(shape) > 1 else ())}"
+    expected = shape[:1] + shape[2:] if len(shape) > 1 else ()
+    if targets != expected:
+        error = RuntimeError if expected else ValueError
+        raise error(
+            f"{name}: size mismatch. Expected target size {list(expected)}, got {list(targets)}; the input's size is "
+            f"{list(shape)}, whose classes are dim {class_dim(input)}"
         )
     if target.dtype is not int64 and target.dtype is not uint8:
-        raise RuntimeError(f"{name}: expected scalar type Long but found {target.dtype} for the target's classes")
+        raise RuntimeError(f"{name}: expected target dtype to be Long or Byte, but got {target.dtype}")
     floating(name, input)
     if weight is not None:
         check_weight(name, input, weight)
+
+
+def only_class(input, target):
+    """The target of one row of scores, which may come as a tensor of one element."""
+    return target.reshape(()) if input.ndim == 1 and tuple(target.shape) == (1,) else target
 
 
 def check_weight(name, input, weight):
@@ -218,6 +225,7 @@ def check_weight(name, input, weight):
 
 def choose_nll_loss(input, target, weight, size_average, ignore_index, reduce, reduction):
     need_tensors("nll_loss", input=input, target=target)
+    target = only_class(input, target)
     reduction = given_reduction(reduction, size_average, reduce)
     check_classes("nll_loss", input, target, weight)
     return nll_forms[form_of(input.ndim, reduction)], (input, target, weight, ignore_index, reduction)
@@ -241,6 +249,7 @@ def choose_cross_entropy(input, target, weight, size_average, ignore_index, redu
     if input.shape == target.shape:
         check_probabilities(input, target, ignore_index)
         return None, of_probabilities(input, target, weight, reduction, label_smoothing)
+    target = only_class(input, target)
     check_classes("cross_entropy", input, target, weight)
     form = "_smooth" if label_smoothing else form_of(input.ndim, reduction)
     return entropy_forms[form], (input, target, weight, ignore_index, reduction, label_smoothing)

@@ -9,7 +9,7 @@ from warnings import warn
 
 from . import checks
 from .batching import full_batch, logical_ndim, pad_dims
-from .table import LINEAR, TABLE, composite, op
+from .table import LINEAR, TABLE, composite, op, overload
 from .writing import WHOLE, fit, needs_tensor, result_ndim, same_dtype
 
 # -- what rules share --------------------------------------------------------------------------------------------------
@@ -283,6 +283,14 @@ index_put = op(
         ((t(4, 3), (t(2),), t(2, 3)), {}, IndexError),
         ((t(3), (t.integers(0, 1, 1), t.integers(0, 1, 1)), t(1)), {}, IndexError),
     ],
+)
+
+
+overload(
+    "index_put_(input, indices, values, accumulate=False)",
+    "In-place form of :func:`index_put`, as a function.",
+    lambda *args: (index_put, args, True),
+    method=False,
 )
 
 

@@ -6,7 +6,7 @@ a tensor that is written takes the dtype of the one it is written to, and its gr
 
 from . import checks
 from .batching import elementwise, full_batch, pad_dims
-from .table import LINEAR, op
+from .table import LINEAR, op, overload
 
 WHOLE = slice(None)
 
@@ -159,6 +159,15 @@ zero = op(
     inplace=True,
     samples=lambda t: [((t(3, 4),), {}), ((t(),), {}), ((t(0, 3),), {})],
 )
+
+
+for written in (fill, zero):  # in place, PyTorch has these as functions too
+    overload(
+        f"{written.name}_{written.signature}",
+        f"In-place form of :func:`{written.name}`. {written.doc}",
+        lambda *args, op=written: (op, args, True),
+        method=False,
+    )
 
 
 # -- writing a region --------------------------------------------------------------------------------------------------

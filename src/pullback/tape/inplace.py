@@ -13,9 +13,9 @@ from numpy import ndarray
 
 from .. import dtypes
 from ..clock import tick
-from ..interpreters import run, values
+from ..interpreters import Value, run, values
 from ..interpreters.dispatch import new_level
-from ..kernels import kernel_of
+from ..kernels import arrays, kernel_of
 from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
@@ -23,7 +23,7 @@ from .graph import Node, revive, saved_values
 from .lines import user_frame
 from .modes import modes
 from .promotion import dtype_of, promote
-from .storage import mark_written
+from .storage import mark_written, owner
 from .value import CARE, GRAD, Tensor, at_level, new
 from .views import Family, replay, settle
 
@@ -62,8 +62,8 @@ def requires_grad(a: Any, level: int) -> bool:
 
 def check_target(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     """Raise PyTorch's error where the tensor must not be written."""
-    if recording and op.diff:
-        check_leaf(target)
+    if modes.floor <= target._level and op.diff:
+        check_leaf(target, recording)
     if target._inference and not modes.inference:
         raise RuntimeError(
             f"{op.name}_: Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first."
@@ -87,7 +87,7 @@ def overlaps(data: ndarray) -> bool:
     )
 
 
-def check_leaf(target: Tensor) -> None:
+def check_leaf(target: Tensor, recording: bool = True) -> None:
     if target._flags & GRAD and target._fn is None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation. Write under torch.no_grad(), or "
@@ -101,7 +101,7 @@ def check_leaf(target: Tensor) -> None:
             "a view of a leaf Variable that requires grad is being used in an in-place operation. Write under "
             "torch.no_grad(), or on a clone()."
         )
-    if not view.recorded:
+    if not view.recorded and (recording or view.base._flags & GRAD):
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Create the view "
             "and write through it in the same mode."
@@ -303,6 +303,12 @@ def through_self(xp: Any, grad: Any, chain: tuple, inner: Node, self_slot: Any, 
 
 def with_region(base: Any, chain: tuple, region: Any) -> Any:
     """``base`` with the region that ``chain`` views replaced by ``region``, out of place."""
+    if type(base) is ndarray and not isinstance(region, Value):
+        whole = base.copy()
+        seen = view_through(arrays, whole, chain)
+        if owner(seen) is whole:  # a copy's layout may not have the view
+            seen[...] = region
+            return whole
     with new_level() as level:
         leaf = at_level(base, level)
         leaf._flags |= GRAD

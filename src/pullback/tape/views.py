@@ -51,7 +51,8 @@ def link(source: Tensor, step: tuple, result: Tensor) -> Tensor:
     family = base._family
     if family is None:
         family = base._family = Family()
-    result._view = View(base, (*chain, step), family, modes.floor <= source._level)
+    recorded = modes.floor <= source._level and (parent is None or parent.recorded)
+    result._view = View(base, (*chain, step), family, recorded)
     result._flags |= CARE
     return result
 

@@ -6,6 +6,7 @@ from ...ops.table import TABLE
 from .. import arrays
 from .kinds import F32, F64
 from .registry import KERNELS, kernel
+from .selection import at_least
 
 
 @kernel
@@ -68,3 +69,18 @@ def mse_loss(input, target, reduction="mean"):
     error = error.ravel()
     total = np.dot(error, error)
     return total / total.dtype.type(error.size) if reduction == "mean" else total
+
+
+@kernel
+def binary_cross_entropy(input, target, weight, reduction="mean"):
+    for name, values in (("input", input), ("target", target)):
+        if not ((values >= 0) & (values <= 1)).all():
+            raise RuntimeError(f"binary_cross_entropy: all elements of {name} should be between 0 and 1")
+    return TABLE["binary_cross_entropy"].composite(arrays, input, target, weight, reduction)
+
+
+@kernel
+def variance(input, eps):
+    if (input < 0).any():
+        raise ValueError("gaussian_nll_loss: var has negative entry/entries")
+    return at_least(input, eps)

@@ -1,0 +1,20 @@
+"""Masks for dropout, from PyTorch's random stream."""
+
+import numpy as np
+
+from ... import random as stream
+from .registry import kernel
+from .sampling import in_memory_order
+
+
+@kernel
+def dropout_mask(input, p, features=False, scaled=True, generator=None):
+    kept = 1 - p
+    if features:
+        shape = (*input.shape[:2], *[1] * (input.ndim - 2))
+        drawn = stream.bernoulli(kept, shape, generator)
+    else:
+        drawn = in_memory_order(input, lambda shape: stream.bernoulli(kept, shape, generator))
+    if not scaled:
+        return drawn.astype(input.dtype)
+    return np.multiply(drawn, np.ones((), input.dtype) / np.asarray(kept, input.dtype))

@@ -1,0 +1,163 @@
+"""Lookups of rows by integers: ``embedding``, and ``one_hot``, by which it is a product."""
+
+from ..dtypes import int64
+from .batching import full_batch
+from .steps import INTERNAL, need_tensors
+from .table import LINEAR, op, overload
+
+HOME = {"method": False, "homes": ("nn.functional",)}
+
+
+def batch_rows(xp, op, args, batched, size):
+    """A batch of tables is one longer table, whose rows the positions count on."""
+    table, input, *rest = args
+    if not batched[0]:
+        return xp.call(op, args)
+    rows = table.shape[1]
+    long = xp.reshape(table, (size * rows, table.shape[2]))
+    return xp.call(op, (long, far_positions(xp, input, batched[1], size, rows), *rest))
+
+
+def far_positions(xp, input, is_batched, size, rows):
+    """Positions in a table of ``rows`` rows as those in ``size`` such tables, one after another."""
+    input = full_batch(xp, input, is_batched, size)
+    start = xp.arange(size) * rows
+    return input + xp.reshape(start, (size, *[1] * (input.ndim - 1)))
+
+
+def batch_slope(xp, op, args, batched, size):
+    grad, input, rows = args
+    grad = full_batch(xp, grad, batched[0], size)
+    found = xp.call(op, (grad, far_positions(xp, input, batched[1], size, rows), size * rows))
+    return xp.reshape(found, (size, rows, found.shape[1]))
+
+
+def pull_rows(xp, grad, input, weight_shape, padding_idx, scale_grad_by_freq):
+    """The gradient of the table: each row's cotangents summed, or their mean; none at the padding's positions."""
+    if padding_idx >= 0:
+        grad = xp.where(xp.unsqueeze(input == padding_idx, input.ndim), 0, grad)
+    if scale_grad_by_freq:
+        counts = xp.embedding_counts(input, weight_shape[0])
+        grad = grad / xp.cast(xp.unsqueeze(counts, input.ndim), grad.dtype)
+    return xp.embedding_slope(grad, input, weight_shape[0])
+
+
+embedding = op(
+    "embedding_rows(weight, input, padding_idx, scale_grad_by_freq)",
+    "The rows of a table at an input's positions.",
+    vjp={"weight": pull_rows},
+    jvp={
+        "weight": lambda xp, tangent, input, padding_idx, scale_grad_by_freq: xp.embedding_rows(
+            tangent, input, padding_idx, scale_grad_by_freq
+        )
+    },
+    batch=batch_rows,
+    node="EmbeddingBackward0",
+    samples=lambda t: [
+        ((t(4, 3), t.integers(0, 4, 5), -1, False), {}),
+        ((t(4, 3), t.integers(0, 4, 2, 3), -1, False), {}),
+        ((t(4, 3), t.integers(0, 4), -1, False), {}),
+        ((t(4, 3), t.integers(0, 4, 0), -1, False), {}),
+    ],
+    **INTERNAL,
+)
+
+op(
+    "embedding_slope(grad, input, rows)",
+    "A table of so many rows, in which each is the sum of the cotangents at the positions that name it.",
+    vjp={"grad": lambda xp, grad, input: xp.embedding_rows(grad, input, -1, False)},
+    jvp=LINEAR,
+    batch=batch_slope,
+    samples=lambda t: [
+        ((t(5, 3), t.integers(0, 4, 5), 4), {}),
+        ((t(2, 2, 3), t.integers(0, 4, 2, 2), 4), {}),
+        ((t(3), t.integers(0, 4), 4), {}),
+    ],
+    **INTERNAL,
+)
+
+op(
+    "embedding_counts(input, rows)",
+    "For each position, how many of the positions are equal to it.",
+    operands=("input",),
+    batch=lambda xp, op, args, batched, size: xp.call(
+        op, (far_positions(xp, args[0], batched[0], size, args[1]), size * args[1])
+    ),
+    samples=lambda t: [((t.integers(0, 4, 5), 4), {}), ((t.integers(0, 4, 2, 3), 4), {}), ((t.integers(0, 4), 4), {})],
+    **INTERNAL,
+)
+
+
+def check_embedding(input, weight, padding_idx, sparse):
+    """Raise PyTorch's error for arguments that do not go together; returns the padding's row, -1 for none."""
+    need_tensors("embedding", input=input, weight=weight)
+    if sparse:
+        raise NotImplementedError("embedding: sparse=True is not supported; leave it out for a dense gradient")
+    if weight.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, but got shape {list(weight.shape)}")
+    if input.dtype._word not in ("Long", "Int"):
+        raise RuntimeError(
+            "embedding: Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
+            f"but got {input.dtype} instead"
+        )
+    if padding_idx is None:
+        return -1
+    rows = weight.shape[0]
+    if not -rows <= padding_idx < rows:
+        raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows}")
+    return padding_idx % rows
+
+
+def choose_embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
+    padding_idx = check_embedding(input, weight, padding_idx, sparse)
+    if max_norm is not None:
+        renormalise(weight.detach(), input, max_norm, norm_type)
+    return embedding, (weight, input, padding_idx, scale_grad_by_freq)
+
+
+def renormalise(weight, input, max_norm, norm_type):
+    """Scale the rows that will be looked up, in place, to a norm of at most ``max_norm``."""
+    rows = input.reshape(-1).unique()
+    found = weight[rows]
+    norms = (found.abs() ** norm_type).sum(1, True) ** (1 / norm_type)
+    weight[rows] = found * (max_norm / (norms + 1e-7)).where(norms > max_norm, 1.0)
+
+
+overload(
+    "embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)",
+    "The rows of ``weight``, (rows, size), at the positions in an integer input (...): (..., size). The row "
+    "``padding_idx`` gets no gradient; with ``max_norm``, rows looked up are first scaled, in place, to that norm.",
+    choose_embedding,
+    **HOME,
+)
+
+
+def prepare_one_hot(tensor, num_classes):
+    need_tensors("one_hot", tensor=tensor)
+    if tensor.dtype is not int64:
+        raise RuntimeError(
+            f"one_hot is only applicable to index tensor of type LongTensor; got {tensor.dtype}, convert it with .long()"
+        )
+    return tensor, num_classes
+
+
+op(
+    "one_hot(tensor, num_classes=-1)",
+    "Zeros, and a one at each element's class along a new last dim of ``num_classes``; by default as many as there are.",
+    operands=("tensor",),
+    prepare=prepare_one_hot,
+    batch=lambda xp, op, args, batched, size: xp.call(op, args),
+    samples=lambda t: [
+        ((t.integers(0, 3, 4),), {}),
+        ((t.integers(0, 3, 2, 4), 5), {}),
+        ((t.integers(0, 3), 3), {}),
+        ((t.integers(0, 3, 0), 3), {}),
+    ],
+    errors=lambda t: [
+        ((t.integers(2, 4, 3), 2), {}, RuntimeError),
+        ((t.integers(-2, 0, 3),), {}, RuntimeError),
+        ((t.integers(0, 3, 0),), {}, RuntimeError),
+        ((t(3),), {}, RuntimeError),
+    ],
+    **HOME,
+)
