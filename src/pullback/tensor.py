@@ -276,8 +276,8 @@ def bind_all() -> None:
     for name in ("getitem", "setitem"):
         setattr(Tensor, f"__{name}__", getattr(indexing, name))
     Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]
-    Tensor.where = where  # type: ignore[attr-defined]
-    Tensor.__invert__ = invert  # type: ignore[attr-defined]
+    for name, member in (("where", where), ("__invert__", invert)):
+        setattr(Tensor, name, member)
 
 
 bind_all()

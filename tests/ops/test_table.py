@@ -68,7 +68,7 @@ def test_public_forms_are_those_that_torch_has(record, torch):
             missing.append(f"Tensor.{name}")
         if hasattr(torch.Tensor, f"{name}_") and not hasattr(Tensor, f"{name}_"):
             missing.append(f"Tensor.{name}_")
-        if callable(getattr(torch, name, None)) and not hasattr(pullback, name):
+        if getattr(getattr(torch, name, None), "__doc__", None) and not hasattr(pullback, name):  # documented, that is
             missing.append(name)
         if record.function and not hasattr(torch, name) and hasattr(torch.nn.functional, name):
             missing += [] if hasattr(pullback.nn.functional, name) else [f"nn.functional.{name}"]

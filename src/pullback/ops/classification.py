@@ -5,8 +5,8 @@ share is the *share* of each class: how much each of an element's scores counts 
 for the target, zero elsewhere and where the target is ``ignore_index``, and mixed with all classes by label smoothing.
 """
 
-from ..dtypes import float32, int64, uint8
-from .losses import floating, given_reduction, no_derivative
+from ..dtypes import int64, uint8
+from .losses import floating, given_reduction, in_single, no_derivative
 from .steps import INTERNAL, need_tensors
 from .table import op, overload
 
@@ -70,18 +70,6 @@ def formula_nll_loss(xp, input, target, weight, ignore_index=-100, reduction="me
     counted = xp.where(shares == 0, 0, input) * shares  # a score of -inf that does not count is no NaN
     losses = -xp.sum(counted, class_dim(input))
     return reduced(xp, losses, input, target, weight, ignore_index, reduction)
-
-
-def in_single(formula):
-    """The formula, computed in float32 for scores of half precision, and rounded once."""
-
-    def computed(xp, input, target, weight, *settings):
-        if input.dtype.itemsize != 2:
-            return formula(xp, input, target, weight, *settings)
-        wide = None if weight is None else xp.cast(weight, float32)
-        return xp.cast(formula(xp, xp.cast(input, float32), target, wide, *settings), input.dtype)
-
-    return computed
 
 
 @in_single

@@ -1,11 +1,9 @@
 """Distances and similarities of vectors, and the losses that compare them: formulas run as recorded steps."""
 
 from .checks import dim as checked_dim
-from .losses import HOME, given_reduction, reduced
+from .losses import BOTH, HOME, broadcast, given_reduction, reduced
 from .steps import need_tensors, perform
 from .table import TABLE, overload
-
-BOTH = {"method": False, "homes": ("torch", "nn.functional")}
 
 
 def choose_cosine_similarity(x1, x2, dim, eps):
@@ -15,7 +13,7 @@ def choose_cosine_similarity(x1, x2, dim, eps):
             f"cosine_similarity: expected common dtype to be floating point, but got {x1.dtype} and {x2.dtype}"
         )
     if x1.shape != x2.shape:
-        x1, x2 = perform(TABLE["broadcast_tensors"], [x1, x2])
+        x1, x2 = broadcast("cosine_similarity", x1, x2)
     if x1.dtype is not x2.dtype:
         x1, x2 = x1.to(wider(x1, x2)), x2.to(wider(x1, x2))
     dim = checked_dim("cosine_similarity", dim, x1.ndim)

@@ -3,21 +3,23 @@
 from math import log, pi
 from warnings import warn
 
-from .losses import HOME, given_reduction, reduced
+from .losses import BOTH, HOME, given_reduction, reduced
 from .steps import INTERNAL, is_tensor, need_tensors, perform
 from .table import TABLE, op, overload
 
 
 def choose_kl_div(input, target, size_average, reduce, reduction, log_target):
     need_tensors("kl_div", input=input, target=target)
-    if size_average is not None or reduce is not None or reduction != "batchmean":
+    if size_average is not None or reduce is not None:
         reduction = given_reduction(reduction, size_average, reduce)
-    if reduction == "mean":
+    elif reduction == "mean":
         warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only "
             "by the batch size, and aligns with the KL div math definition.",
             stacklevel=4,
         )
+    elif reduction != "batchmean":
+        reduction = given_reduction(reduction)
     losses = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
         return None, losses.sum() / (input.shape[0] if input.ndim else 1)
@@ -29,7 +31,7 @@ overload(
     "The divergence of Kullback and Leibler, ``target * (log(target) - input)``: the input holds log-probabilities, the "
     "target probabilities, or with ``log_target`` their logarithms. ``'batchmean'`` divides the sum by the batch size.",
     choose_kl_div,
-    **HOME,
+    **BOTH,
 )
 
 
@@ -43,9 +45,9 @@ def choose_poisson_nll_loss(input, target, log_input, full, size_average, eps, r
 def stirling(target):
     """Stirling's approximation of ``log(target!)``, of targets above 1; zero for others."""
     above = target > 1
-    safe = TABLE["where"]
-    value = perform(safe, above, target, 2)
-    return perform(safe, above, value * value.log() - value + 0.5 * (2 * pi * value).log(), 0)
+    where = TABLE["where"]
+    value = perform(where, above, target, 2)
+    return perform(where, above, value * value.log() - value + 0.5 * (2 * pi * value).log(), 0)
 
 
 overload(
@@ -54,7 +56,7 @@ overload(
     "The negative log likelihood of counts under Poisson distributions whose rates are ``exp(input)``, or the input "
     "itself where not ``log_input``. ``full`` adds Stirling's approximation of the term of the target alone.",
     choose_poisson_nll_loss,
-    **HOME,
+    **BOTH,
 )
 
 variance = op(

@@ -1,6 +1,7 @@
 """Layers that multiply by a weight: ``linear``, the hot operation of most networks, and ``bilinear``."""
 
 from .batching import logical_ndim, pad_dims
+from .checks import BOOL
 from .products import choose_matmul, flat, multipliable, no_bools
 from .steps import INTERNAL, fitted, need_tensors
 from .table import TABLE, op, overload
@@ -35,10 +36,21 @@ def check_bias(bias, shape):
         )
 
 
+def plainly_fit(input, weight, bias):
+    """Whether the operands clearly go together: the quick look before the checks that find out why not."""
+    try:
+        (*_, width), (out, inner), dtype = input.shape, weight.shape, input.dtype
+        matching = width == inner and weight.dtype is dtype and dtype.category != BOOL
+        return matching and (bias is None or (bias.dtype is dtype and bias.shape == (out,)))
+    except (AttributeError, ValueError):
+        return False
+
+
 def prepare_linear(input, weight, bias):
-    check_linear(input, weight, bias)
-    if bias is not None and bias.shape != weight.shape[:1]:
-        check_bias(bias, (*input.shape[:-1], weight.shape[0]))
+    if not plainly_fit(input, weight, bias):
+        check_linear(input, weight, bias)
+        if bias is not None:
+            check_bias(bias, (*input.shape[:-1], weight.shape[0]))
     return input, weight, bias
 
 
@@ -100,17 +112,20 @@ linear_mm_row = linear_form("linear_mm_row", "SqueezeBackward4")
 
 
 def choose_linear(input, weight, bias):
-    need_tensors("linear", input=input, weight=weight)
-    if weight.ndim == 1:
+    try:
+        rank, form = input.ndim, weight.ndim
+    except AttributeError:
+        need_tensors("linear", input=input, weight=weight)
+    if form == 1:
         check_linear(input, weight, bias)
         if bias is not None:
             raise RuntimeError(f"linear: weight must be a matrix where there is a bias, got shape {list(weight.shape)}")
         return choose_matmul(input, weight)
     if bias is not None:
-        return linear if input.ndim == 2 else linear_rows, (input, weight, bias)
-    if input.ndim == 2:
-        return linear_mm, (input, weight, bias)
-    return linear_mm_row if input.ndim == 1 else linear_mm_rows, (input, weight, bias)
+        return linear if rank == 2 else linear_rows, (input, weight, bias)
+    if rank == 2:
+        return linear_mm, (input, weight, None)
+    return linear_mm_row if rank == 1 else linear_mm_rows, (input, weight, None)
 
 
 overload(

@@ -6,11 +6,14 @@ several are overloads that run the parts as steps.
 
 from warnings import warn
 
+from ..dtypes import float32
+from .joining import common_shape
 from .steps import INTERNAL, extent, need_tensors, perform
-from .table import COMMON, TABLE, op, overload
+from .table import COMMON, op, overload
 
 HOME = {"method": False, "homes": ("nn.functional",)}
-REDUCTIONS = ("mean", "sum", "none")
+BOTH = {"method": False, "homes": ("torch", "nn.functional")}
+REDUCTIONS = ("none", "mean", "sum")  # by their numbers, which PyTorch's functions outside `nn.functional` take
 
 
 def given_reduction(reduction, size_average=None, reduce=None):
@@ -21,6 +24,8 @@ def given_reduction(reduction, size_average=None, reduce=None):
             f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
             stacklevel=5,
         )
+    if type(reduction) is int and 0 <= reduction < 3:
+        return REDUCTIONS[reduction]
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction; expected 'mean', 'sum' or 'none'")
     return reduction
@@ -30,6 +35,19 @@ def floating(name, input):
     """Raise unless the input's dtype is a real floating one."""
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype}; expected a floating-point tensor')
+
+
+def in_single(formula):
+    """The formula, computed in float32 where the input has half precision, and rounded once."""
+
+    def computed(xp, input, *args):
+        half = input.dtype
+        if half.itemsize != 2:
+            return formula(xp, input, *args)
+        wide = [xp.cast(a, float32) if getattr(a, "dtype", None) == half else a for a in args]
+        return xp.cast(formula(xp, xp.cast(input, float32), *wide), half)
+
+    return computed
 
 
 def no_derivative(name, argument, value):
@@ -51,7 +69,13 @@ def same_shape(name, input, target):
         "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
         stacklevel=5,
     )
-    return perform(TABLE["broadcast_tensors"], [input, target])
+    return broadcast(name, input, target)
+
+
+def broadcast(name, input, target):
+    """Both operands as views of the shape that they broadcast to."""
+    shape = common_shape(name, [tuple(input.shape), tuple(target.shape)])
+    return input.expand(shape), target.expand(shape)
 
 
 def fold(xp, losses, reduction):
@@ -148,6 +172,7 @@ overload(
 # -- square near zero, straight beyond ---------------------------------------------------------------------------------
 
 
+@in_single
 def formula_smooth_l1(xp, input, target, reduction="mean", beta=1.0):
     error = xp.abs(input - target)
     return fold(xp, xp.where(error < beta, error * error * (0.5 / beta), error - 0.5 * beta), reduction)
@@ -198,6 +223,7 @@ overload(
 )
 
 
+@in_single
 def formula_huber(xp, input, target, reduction="mean", delta=1.0):
     error = xp.abs(input - target)
     return fold(xp, xp.where(error <= delta, error * error * 0.5, delta * (error - 0.5 * delta)), reduction)
@@ -255,6 +281,7 @@ def times_weight(losses, weight):
     return losses if weight is None else losses * weight
 
 
+@in_single
 def formula_binary(xp, input, target, weight, reduction="mean"):
     losses = target * log_of(xp, input) + (1 - target) * log_of_rest(xp, input)
     return fold(xp, times_weight(-losses, weight), reduction)
@@ -326,6 +353,7 @@ overload(
 )
 
 
+@in_single
 def formula_binary_logits(xp, input, target, weight, pos_weight, reduction="mean"):
     losses = (1 - target) * input - positive_factor(target, pos_weight) * xp.logsigmoid(input)
     return fold(xp, times_weight(losses, weight), reduction)
@@ -389,13 +417,19 @@ overload(
     f"{binary_cross_entropy_with_logits.doc} ``weight`` is a factor of each loss, ``pos_weight`` one of the part of "
     "positive targets; both broadcast against the input.",
     choose_with_logits,
-    **HOME,
+    **BOTH,
 )
+
+
+@in_single
+def formula_soft_margin(xp, input, target, reduction="mean"):
+    return fold(xp, -xp.logsigmoid(input * target), reduction)
+
 
 soft_margin_loss = op(
     "soft_margin_loss(input, target, *, reduction='mean')",
     "``log(1 + exp(-target * input))`` of targets 1 and -1, computed without overflow; by default its mean.",
-    composite=lambda xp, input, target, reduction="mean": fold(xp, -xp.logsigmoid(input * target), reduction),
+    composite=formula_soft_margin,
     types=COMMON,
     operands=("input", "target"),
     vjp={
@@ -414,7 +448,7 @@ def choose_soft_margin_loss(input, target, size_average, reduce, reduction):
     reduction = given_reduction(reduction, size_average, reduce)
     no_derivative("soft_margin_loss", "target", target)
     if input.shape != target.shape:
-        input, target = perform(TABLE["broadcast_tensors"], [input, target])
+        input, target = broadcast("soft_margin_loss", input, target)
     return soft_margin_loss, (input, target, reduction)
 
 

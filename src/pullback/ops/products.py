@@ -51,10 +51,21 @@ def multipliable(op_name, rows, columns):
         )
 
 
+def plainly_fit(input, mat2):
+    """Whether two matrices clearly have a product: the quick look before the checks that find out why not."""
+    try:
+        (_, k), (l, _) = input.shape, mat2.shape
+        dtype = input.dtype
+        return k == l and mat2.dtype is dtype and dtype.category != BOOL
+    except (AttributeError, ValueError):
+        return False
+
+
 def prepare_mm(input, mat2):
-    need_matrices("mm", 2, self=input, mat2=mat2)
-    same_dtype("mm", input, mat2)
-    multipliable("mm", input.shape, mat2.shape)
+    if not plainly_fit(input, mat2):
+        need_matrices("mm", 2, self=input, mat2=mat2)
+        same_dtype("mm", input, mat2)
+        multipliable("mm", input.shape, mat2.shape)
     return input, mat2
 
 
@@ -299,8 +310,12 @@ BY_RANKS = {(1, 1): dot, (2, 1): mv, (2, 2): mm}
 
 
 def choose_matmul(input, other):
-    need_tensors("matmul", input=input, other=other)
-    return BY_RANKS.get((input.ndim, other.ndim), matmul), (input, other)
+    try:
+        ranks = input.ndim, other.ndim
+    except AttributeError:
+        ranks = None
+        need_tensors("matmul", input=input, other=other)
+    return BY_RANKS.get(ranks, matmul), (input, other)
 
 
 overload("matmul(input, other)", matmul.doc, choose_matmul, out=True)
@@ -341,9 +356,10 @@ def check_summand(op_name, input, shape, dtype):
 
 
 def prepare_addmm(input, mat1, mat2, beta, alpha):
-    need_matrices("addmm", 2, mat1=mat1, mat2=mat2)
-    same_dtype("addmm", mat1, mat2)
-    multipliable("addmm", mat1.shape, mat2.shape)
+    if not plainly_fit(mat1, mat2):
+        need_matrices("addmm", 2, mat1=mat1, mat2=mat2)
+        same_dtype("addmm", mat1, mat2)
+        multipliable("addmm", mat1.shape, mat2.shape)
     check_summand("addmm", input, (mat1.shape[0], mat2.shape[1]), mat1.dtype)
     return input, mat1, mat2, beta, alpha
 

@@ -232,24 +232,26 @@ def op(signature: str, doc: str, **fields: Any) -> Op:
     return record
 
 
-def overload(
-    signature: str,
-    doc: str,
-    choose: Callable,
-    *,
-    method: bool = True,
-    function: bool = True,
-    star: str | None = None,
-    out: bool = False,
-    homes: tuple[str, ...] = ("torch",),
-    aliases: tuple[str, ...] = (),
-) -> Overload:
+OVERLOAD_FORMS: dict[str, Any] = {
+    "method": True,
+    "function": True,
+    "star": None,
+    "out": False,
+    "homes": ("torch",),
+    "aliases": (),
+}
+
+
+def overload(signature: str, doc: str, choose: Callable, **forms: Any) -> Overload:
     """Declare a public name whose arguments decide which operation runs.
 
-    ``choose(*args)`` returns ``(op, args)``, or ``(op, args, True)`` for the operation in place.
+    ``choose(*args)`` returns ``(op, args)``, or ``(op, args, True)`` for the operation in place, or ``(None, result)``
+    where nothing is to be done. ``forms`` are those of :func:`op`: method, function, star, out, homes, aliases.
     """
-    forms = {"method": method, "function": function, "star": star, "out": out, "homes": homes, "aliases": aliases}
-    OVERLOADS[signature.split("(", 1)[0]] = record = Overload(signature, doc, choose, **forms)
+    unknown = forms.keys() - OVERLOAD_FORMS.keys()
+    if unknown:
+        raise TypeError(f"overload {signature}: unknown fields {sorted(unknown)}")
+    OVERLOADS[signature.split("(", 1)[0]] = record = Overload(signature, doc, choose, **OVERLOAD_FORMS | forms)
     return record
 
 

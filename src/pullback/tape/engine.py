@@ -128,7 +128,7 @@ class Pass:
                         if target._is_node:
                             heappush(queue, (-target.tick, target))
                     elif target in owned:
-                        add(held, g, out=held)
+                        add(held, g, held)
                     else:
                         buffers[target] = held = held + g
                         if type(held) is ndarray:
@@ -350,7 +350,7 @@ def accumulate(leaf: Tensor, grad: Any, create: bool, owned: bool) -> None:
         leaf._grad = wrap(grad if mine and grad.flags.writeable else grad.copy())
     else:
         held = before._data
-        add(held, grad, out=held)
+        add(held, grad, held)
         if getrefcount(held) > 3:  # held by more than the tensor, this variable and the call: perhaps saved by a node
             mark_written(held, "gradient accumulation", NOWHERE)
 

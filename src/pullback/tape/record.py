@@ -116,7 +116,8 @@ def broadcast(op: Op, a: tuple, b: tuple) -> tuple:
     """The shape that two shapes broadcast to."""
     ndim = max(len(a), len(b))
     longer_a, longer_b = (1,) * (ndim - len(a)) + a, (1,) * (ndim - len(b)) + b
-    for dim, (m, n) in enumerate(zip(longer_a, longer_b, strict=True)):
+    for dim in reversed(range(ndim)):
+        m, n = longer_a[dim], longer_b[dim]
         if m != n and m != 1 and n != 1:
             raise RuntimeError(
                 f"{op.name}: The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton "

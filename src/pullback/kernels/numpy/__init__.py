@@ -16,6 +16,7 @@ from . import (
     joining,
     losses,
     neural,
+    normalization,
     padding,
     pooling,
     products,

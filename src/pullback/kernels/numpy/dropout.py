@@ -17,4 +17,5 @@ def dropout_mask(input, p, features=False, scaled=True, generator=None):
         drawn = in_memory_order(input, lambda shape: stream.bernoulli(kept, shape, generator))
     if not scaled:
         return drawn.astype(input.dtype)
-    return np.multiply(drawn, np.ones((), input.dtype) / np.asarray(kept, input.dtype))
+    exact = np.float64 if input.dtype.itemsize == 8 else np.float32
+    return np.multiply(drawn, (exact(1) / exact(kept)).astype(input.dtype))

@@ -6,7 +6,6 @@ from ...ops.table import TABLE
 from .. import arrays
 from .kinds import F32, F64
 from .registry import KERNELS, kernel
-from .selection import at_least
 
 
 @kernel
@@ -83,4 +82,11 @@ def binary_cross_entropy(input, target, weight, reduction="mean"):
 def variance(input, eps):
     if (input < 0).any():
         raise ValueError("gaussian_nll_loss: var has negative entry/entries")
-    return at_least(input, eps)
+    return np.maximum(input, input.dtype.type(eps))
+
+
+@kernel
+def soft_margin_loss(input, target, reduction="mean"):
+    if input.dtype.kind != "c":
+        return TABLE["soft_margin_loss"].composite(arrays, input, target, reduction)
+    return summed(np.log(1 + np.exp(-input * target)), reduction)
