@@ -270,7 +270,7 @@ def bind_all() -> None:
             add_member(method, lambda op=TABLE[name]: inplace_method(op))
     for name in PROPERTIES:
         add_member(name, lambda record=OVERLOADS[name]: property(public_function(record)))
-    for name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"):
+    for name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t", "as_strided"):
         add_member(name + "_", lambda name=name: view_in_place(name))
     Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
     for name in ("getitem", "setitem"):

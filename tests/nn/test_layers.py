@@ -169,6 +169,7 @@ LOSSES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("name, options, data, target", LOSSES)
 def test_losses_are_pytorchs(name, options, data, target, reduction, torch):

@@ -15,6 +15,7 @@ import pullback
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
+torch.set_warn_always(True)  # and not once in a process, whichever test comes first
 
 DATA = """
 torch.tensor(np.float64(1)), torch.tensor([np.float64(1)]), torch.tensor([1.0, np.float32(1)]), torch.tensor(np.array(2))

@@ -141,6 +141,10 @@ sum_runs = op(
     vjp={"input": lambda xp, grad, repeats, dim: xp.repeat_interleave_tensor(grad, repeats, dim)},
     jvp=LINEAR,
     operands=("input", "repeats"),
+    samples=lambda t: [
+        ((t(6, 2), t.integers(3, 4, 2), 0, 2), {}),
+        ((t(2, 4), t.integers(2, 3, 2), 1, 2), {}),
+    ],
     **INTERNAL,
 )
 

@@ -58,11 +58,10 @@ def masked(scores, mask):
 
 def shares(scores, has_mask):
     """The softmax of each row of scores; zeros where a row is masked as a whole."""
-    found = scores.softmax(-1)
     if not has_mask:
-        return found
+        return scores.softmax(-1)
     nothing = (scores == -inf).all(-1, True)
-    return found.masked_fill(nothing, 0.0)
+    return scores.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0)
 
 
 def choose_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
@@ -83,7 +82,7 @@ def choose_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, 
 
 
 overload(
-    "scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, "
+    "scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, *, scale=None, "
     "enable_gqa=False)",
     "``softmax(scale * query @ key.mT + mask) @ value`` for query (..., L, E), key (..., S, E) and value (..., S, Ev). A bool "
     "mask, or ``is_causal``, says what takes part; a floating one is added; a row masked as a whole gives zeros. ``scale`` "

@@ -29,4 +29,10 @@ new_zeros = op(
     samples=lambda t: [((t(2, 3), (4,)), {}), ((t(2), ()), {}), ((t(), (0, 2)), {})],
     **INTERNAL,
 )
-arange = op("arange(n)", "The integers from 0 up to, not including, ``n``, as int64.", operands=("n",), **INTERNAL)
+arange = op(
+    "arange(n)",
+    "The integers from 0 up to, not including, ``n``, as int64.",
+    operands=("n",),
+    samples=lambda t: [((3,), {}), ((0,), {})],
+    **INTERNAL,
+)

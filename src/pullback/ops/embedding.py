@@ -132,19 +132,19 @@ overload(
 )
 
 
-def prepare_one_hot(tensor, num_classes):
-    need_tensors("one_hot", tensor=tensor)
-    if tensor.dtype is not int64:
+def prepare_one_hot(input, num_classes):
+    need_tensors("one_hot", input=input)
+    if input.dtype is not int64:
         raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor; got {tensor.dtype}, convert it with .long()"
+            f"one_hot is only applicable to index tensor of type LongTensor; got {input.dtype}, convert it with .long()"
         )
-    return tensor, num_classes
+    return input, num_classes
 
 
 op(
-    "one_hot(tensor, num_classes=-1)",
+    "one_hot(input, num_classes=-1)",
     "Zeros, and a one at each element's class along a new last dim of ``num_classes``; by default as many as there are.",
-    operands=("tensor",),
+    operands=("input",),
     prepare=prepare_one_hot,
     batch=lambda xp, op, args, batched, size: xp.call(op, args),
     samples=lambda t: [

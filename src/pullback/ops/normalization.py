@@ -12,6 +12,13 @@ from .table import TABLE, op, overload
 
 HOME = {"method": False, "homes": ("nn.functional",)}
 
+# For the samples, inputs (2, 3, 4) in the layout of each kind of norm.
+LAYOUTS: dict[str, tuple] = {
+    "batch": ((2, 3, 4), (3, 1), (0, 2)),
+    "layer": ((6, 4), (4,), (1,)),
+    "group": ((2, 3, 1, 4), (3, 1, 1), (2, 3)),
+}
+
 
 def formula_mean_and_var(xp, input, layout):
     shape, _, dims = layout
@@ -25,16 +32,9 @@ mean_and_var = op(
     "The mean and the variance of each group of elements, stacked.",
     composite=formula_mean_and_var,
     operands=("input",),
-    samples=lambda t: [((t(2, 3, 4), LAYOUTS["batch"]), {}), ((t(2, 3, 4), LAYOUTS["layer"]), {})],
+    samples=lambda t: [((t(2, 3, 4), LAYOUTS[name]), {}) for name in ("batch", "layer")],
     **INTERNAL,
 )
-
-# For the samples, inputs (2, 3, 4) in the layout of each kind of norm.
-LAYOUTS = {
-    "batch": ((2, 3, 4), (3, 1), (0, 2)),
-    "layer": ((6, 4), (4,), (1,)),
-    "group": ((2, 3, 1, 4), (3, 1, 1), (2, 3)),
-}
 
 
 def widened(xp, value):
@@ -77,6 +77,8 @@ def formula_weight_slope(xp, grad, input, stats, layout, eps):
 
 def pull_bias(xp, grad, layout, bias_shape, bias_dtype):
     grad = xp.reshape(widened(xp, grad), layout[0])
+    if layout[1][-1] == 1:  # the inner dim first, for which NumPy is fastest
+        grad = xp.sum(grad, (len(layout[0]) - 1,), True)
     return xp.cast(xp.reshape(xp.sum_to_size(grad, layout[1]), bias_shape), bias_dtype)
 
 
@@ -258,7 +260,7 @@ def follow(running, latest, momentum, factor):
     """Move a running statistic towards the latest one."""
     running = running.detach()
     latest = latest.reshape(running.shape).to(running.dtype)
-    running.mul_(1 - momentum).add_(latest, alpha=momentum * factor)
+    running.copy_(running * (1 - momentum) + latest * (momentum * factor))
 
 
 overload(
@@ -286,10 +288,10 @@ def choose_instance_norm(input, running_mean, running_var, weight, bias, use_inp
     )
     samples = shape[0]
     as_one = input.reshape(1, samples * shape[1], *shape[2:])
-    repeated = [None if p is None else p.repeat(samples) for p in (running_mean, running_var, weight, bias)]
-    step, args = choose_batch_norm(as_one, *repeated, use_input_stats, momentum, eps)
-    for running, each in zip((running_mean, running_var), repeated, strict=False):
-        if use_input_stats and running is not None:
+    mean, var, *affine = [None if p is None else p.repeat(samples) for p in (running_mean, running_var, weight, bias)]
+    step, args = choose_batch_norm(as_one, mean, var, affine[0], affine[1], use_input_stats, momentum, eps)
+    for running, each in ((running_mean, mean), (running_var, var)):
+        if use_input_stats and each is not None:
             running.detach().copy_(each.reshape(samples, -1).mean(0))
     return None, perform(step, *args).reshape(shape)
 

@@ -74,6 +74,7 @@ extend = op(
     jvp=LINEAR,
     batch=trailing,
     operands=("input",),
+    samples=lambda t: [((t(2, 4), (2, 1), mode), {}) for mode in ("reflect", "replicate", "circular")],
     **INTERNAL,
 )
 

@@ -73,7 +73,7 @@ def prepared_max(name, n):
     def prepare(input, kernel_size, stride, padding, dilation, ceil_mode):
         check_input(name, input, n)
         window = window_of(name, kernel_size, stride, padding, dilation, n)
-        check_size(name, input, pooled_size(input.shape[-n:], *window, bool(ceil_mode)), n)
+        check_size(name, input, pooled_size(input.shape[-n:], *window, bool(ceil_mode)), n)  # type: ignore[call-arg]
         return input, *window, bool(ceil_mode)
 
     return prepare

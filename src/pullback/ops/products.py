@@ -124,6 +124,8 @@ def prepare_dot(op_name):
 
 
 def prepare_matmul(input, other):
+    if plainly_fit(input, other):
+        return input, other
     need_tensors("matmul", input=input, other=other)
     if not (input.ndim and other.ndim):
         raise RuntimeError(
@@ -200,19 +202,32 @@ def by_matmul(xp, op, args, batched, size):
 
 # The products.
 
-matmul = op(
-    "matmul(input, other)",
-    "The product of two tensors: of matrices in the last two dims, whose other dims broadcast; a vector is a row on the left "
-    "and a column on the right, and its dim of size one is not in the result.",
-    vjp={
-        "input": lambda xp, grad, other, input_shape: pull_left(xp, grad, other, input_shape),
-        "other": lambda xp, grad, input, other_shape: pull_right(xp, grad, input, other_shape),
-    },
-    jvp=BILINEAR,
-    batch=by_matmul,
-    prepare=prepare_matmul,
-    node="UnsafeViewBackward0",
-    samples=lambda t: [
+
+def matmul_form(name, node, samples, errors=None):
+    """``matmul``, under the name of node that PyTorch has for some ranks."""
+    return op(
+        f"{name}(input, other)",
+        "The product of two tensors: of matrices in the last two dims, whose other dims broadcast; a vector is a row on the "
+        "left and a column on the right, and its dim of size one is not in the result.",
+        vjp={
+            "input": lambda xp, grad, other, input_shape: pull_left(xp, grad, other, input_shape),
+            "other": lambda xp, grad, input, other_shape: pull_right(xp, grad, input, other_shape),
+        },
+        jvp=BILINEAR,
+        batch=by_matmul,
+        prepare=prepare_matmul,
+        node=node,
+        samples=samples,
+        errors=errors,
+        **INTERNAL,
+    )
+
+
+matmul = matmul_form("matmul", "MmBackward0", lambda t: [((t(2, 3), t(3, 4)), {})])
+matmul_batch = matmul_form(
+    "matmul_batch",
+    "UnsafeViewBackward0",
+    lambda t: [
         ((t(2, 3, 4), t(2, 4, 2)), {}),
         ((t(2, 3, 4), t(4, 2)), {}),
         ((t(2, 3, 4), t(4)), {}),
@@ -222,14 +237,13 @@ matmul = op(
         ((t(2, 0, 4), t(2, 4, 3)), {}),
         ((t(2, 3, 0), t(2, 0, 2)), {}),
     ],
-    errors=lambda t: [
+    lambda t: [
         ((t(2, 3, 4), t(2, 5, 6)), {}, RuntimeError),
         ((t(2, 3, 4), t(3, 4, 6)), {}, RuntimeError),
         ((t(2, 3, 4), t(5)), {}, RuntimeError),
         ((t(2, 3, 4), t()), {}, RuntimeError),
         ((t(2, 3, 4), t(2, 4, 5, dtype="float32")), {}, RuntimeError),
     ],
-    **INTERNAL,
 )
 mm = op(
     "mm(input, mat2)",
@@ -315,7 +329,7 @@ def choose_matmul(input, other):
     except AttributeError:
         ranks = None
         need_tensors("matmul", input=input, other=other)
-    return BY_RANKS.get(ranks, matmul), (input, other)
+    return BY_RANKS.get(ranks, matmul_batch), (input, other)
 
 
 overload("matmul(input, other)", matmul.doc, choose_matmul, out=True)

@@ -147,27 +147,30 @@ def convolution(
     if input.ndim == len(stride) + 1:
         return convolution(input[None], weight, bias, stride, padding, dilation, groups)[0]
     images, kernels = wide(input, weight)
-    result = convolved(images, kernels, (stride, padding, dilation, groups))
-    if bias is not None:
-        result += wide(bias)[0].reshape((len(bias), *[1] * len(stride)))
+    offset = None if bias is None else wide(bias)[0].reshape((len(bias), *[1] * len(stride)))
+    result = convolved(images, kernels, (stride, padding, dilation, groups), offset)
     return result if result.dtype == input.dtype else result.astype(input.dtype)
 
 
-def convolved(images: np.ndarray, kernels: np.ndarray, settings: tuple) -> np.ndarray:
-    """A convolution of images in the precision that is multiplied in."""
+def convolved(images: np.ndarray, kernels: np.ndarray, settings: tuple, offset: np.ndarray | None = None) -> np.ndarray:
+    """A convolution of images in the precision that is multiplied in, plus ``offset``."""
     sizes, groups = Geometry(images.shape, kernels.shape[2:], settings), settings[3]
     result = np.empty((sizes.count, len(kernels), *sizes.places), images.dtype)
     results, matrices = images_by_groups(result, groups), by_groups(kernels, groups)
     if sizes.is_pointwise:
         np.matmul(matrices, images_by_groups(images, groups), out=results)
+        if offset is not None:
+            result += offset
         return result
     for part, columns in sizes.columns(images):
-        if not sizes.in_rows:
+        if sizes.in_rows:
+            rows = scratch("rows", (*results[part].shape[:3], sizes.length), images.dtype)
+            np.matmul(matrices, columns, out=rows)
+            result[part] = sizes.boxes(rows.reshape((len(rows), len(kernels), sizes.length)), 2)
+        else:
             np.matmul(matrices, columns, out=results[part])
-            continue
-        rows = scratch("rows", (*results[part].shape[:3], sizes.length), images.dtype)
-        np.matmul(matrices, columns, out=rows)
-        result[part] = sizes.boxes(rows.reshape((len(rows), len(kernels), sizes.length)), 2)
+        if offset is not None:
+            result[part] += offset
     return result
 
 

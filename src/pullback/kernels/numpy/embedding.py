@@ -29,15 +29,15 @@ def embedding_counts(input, rows):
 
 
 @kernel
-def one_hot(tensor, num_classes=-1):
-    tensor = np.asarray(tensor)
-    if num_classes == -1 and not tensor.size:
-        raise RuntimeError("one_hot: Can not infer total number of classes from empty tensor.")
-    if tensor.size and tensor.min() < 0:
-        raise RuntimeError(f"one_hot: Class values must be non-negative, but got {tensor.min()}.")
-    classes = int(tensor.max()) + 1 if num_classes == -1 else num_classes
-    if tensor.size and tensor.max() >= classes:
-        raise RuntimeError(f"one_hot: Class values must be smaller than num_classes, {classes}; got {tensor.max()}.")
-    out = np.zeros((tensor.size, classes), np.int64)
-    out[np.arange(tensor.size), tensor.reshape(-1)] = 1
-    return out.reshape(*tensor.shape, classes)
+def one_hot(input, num_classes=-1):
+    input = np.asarray(input)
+    if num_classes == -1 and not input.size:
+        raise RuntimeError("one_hot: Can not infer total number of classes from empty input.")
+    if input.size and input.min() < 0:
+        raise RuntimeError(f"one_hot: Class values must be non-negative, but got {input.min()}.")
+    classes = int(input.max()) + 1 if num_classes == -1 else num_classes
+    if input.size and input.max() >= classes:
+        raise RuntimeError(f"one_hot: Class values must be smaller than num_classes, {classes}; got {input.max()}.")
+    out = np.zeros((input.size, classes), np.int64)
+    out[np.arange(input.size), input.reshape(-1)] = 1
+    return out.reshape(*input.shape, classes)

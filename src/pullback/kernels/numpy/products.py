@@ -55,6 +55,9 @@ def matmul(input: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.matmul(input, other)
 
 
+KERNELS["matmul_batch"] = matmul
+
+
 @kernel
 @in_float32
 def vdot(input: np.ndarray, other: np.ndarray) -> np.ndarray:
