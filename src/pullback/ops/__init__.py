@@ -24,7 +24,6 @@ from . import (
     masking,
     matrices,
     moments,
-    neural,
     normalization,
     padding,
     pooling,

@@ -116,8 +116,8 @@ def read_sublist(indices):
     """A list of numbers below 52, or ``...``, as a string of letters."""
     for i in indices:
         if i is not Ellipsis and not (isinstance(i, int) and 0 <= i < len(LETTERS)):
-            raise RuntimeError(
-                f"einsum(): expected subscripts to be integers in the range [0, 52) or ..., but got {i!r}"
+            raise ValueError(
+                f"einsum(): subscript in subscript list is not within the valid range [0, 52), nor ...: {i!r}"
             )
     return "".join(ELLIPSIS if i is Ellipsis else LETTERS[i] for i in indices)
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from .checks import dim as one_dim
-from .products import mm, no_bools
+from .products import choose_matmul, mm, no_bools
 from .steps import is_tensor, need_tensors
 from .table import BILINEAR, TABLE, elementwise, overload
 
@@ -135,7 +135,7 @@ def power_of(matrix, n):
 
 
 def product_of(left, right):
-    return (mm if left.ndim == 2 else TABLE["matmul"]), (left, right)
+    return choose_matmul(left, right)
 
 
 overload(

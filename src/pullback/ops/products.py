@@ -327,7 +327,7 @@ def choose_matmul(input, other):
     try:
         ranks = input.ndim, other.ndim
     except AttributeError:
-        ranks = None
+        ranks = (0, 0)
         need_tensors("matmul", input=input, other=other)
     return BY_RANKS.get(ranks, matmul_batch), (input, other)
 

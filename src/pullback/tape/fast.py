@@ -46,11 +46,10 @@ from .graph import node_type
 from .lines import outside, user_frame
 from .modes import modes, switch
 from .record import general, needed_names
-from .value import Tensor, as_inference, new
+from .value import Tensor, as_inference, new, plain
 from .views import link, settle
 
 F32, F64 = dtype("float32"), dtype("float64")
-plain: set[type] = {Tensor}  # types that the fast paths take; Parameter joins
 
 # Where the function was called: the nearest frame outside the house.
 STAMP = """

@@ -9,13 +9,14 @@ write to (batches, duals, traces, tapes of transforms) are replaced instead, and
 from collections.abc import Callable
 from typing import Any
 
-from numpy import ndarray
+from numpy import ndarray, ufunc
 
 from .. import dtypes
 from ..clock import tick
 from ..interpreters import Value, run, values
 from ..interpreters.dispatch import new_level
 from ..kernels import arrays, kernel_of
+from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
@@ -24,13 +25,15 @@ from .lines import user_frame
 from .modes import modes
 from .promotion import dtype_of, promote
 from .storage import mark_written, owner
-from .value import CARE, GRAD, Tensor, at_level, new
+from .value import CARE, GRAD, Tensor, at_level, new, plain
 from .views import Family, replay, settle
 
 
 def write(op: Op, args: tuple) -> Tensor:
     """Run an operation in place on its first argument, and return that."""
     target = args[0]
+    if wrote_quickly(op, args):
+        return target
     args = record.check_arguments(op, args)
     settle(target)
     level = max(level_of(a) for a in args)
@@ -44,6 +47,29 @@ def write(op: Op, args: tuple) -> Tensor:
     else:
         replace_value(op, target, args, recording, level)
     return target
+
+
+def wrote_quickly(op: Op, args: tuple) -> bool:
+    """The commonest write, a ufunc of a plain tensor and a number or a tensor like it, where nothing is recorded."""
+    compute = UFUNCS.get(op.name)
+    if not isinstance(compute, ufunc) or compute.nin != 2 or type(args[0]) not in plain:
+        return False
+    target, other = args[:2]
+    flags, data, kind = target._flags, target._data, type(other)
+    if kind in plain:
+        flags, value = flags | other._flags, other._data
+        fits = (
+            type(value) is ndarray and type(data) is ndarray and value.shape == data.shape and value.dtype == data.dtype
+        )
+    else:
+        value, fits = other, kind is float or kind is int
+    if not fits or flags & CARE or (flags and modes.floor == 0) or args[2:] != tuple(op.defaults.values()):
+        return False
+    if data.dtype.kind != "f" or overlaps(data) or not data.flags.writeable or target._untracked:
+        return False
+    compute(data, value, data)
+    mark_written(data, f"{op.name}_")
+    return True
 
 
 def level_of(a: Any) -> int:

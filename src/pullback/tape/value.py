@@ -52,6 +52,7 @@ class Tensor(Value):
 
 
 new = object.__new__
+plain: set[type] = {Tensor}  # types that the fast paths take; Parameter joins
 
 
 def wrap(data: Any, level: int = 0) -> Tensor:

@@ -15,7 +15,6 @@ from . import (
     indexing,
     joining,
     losses,
-    neural,
     normalization,
     padding,
     pooling,
