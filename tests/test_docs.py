@@ -188,7 +188,8 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("name", ["pullback", *MODULES])
-def test_examples_of_module(name):
+def test_examples_of_module(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where examples may write files
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
