@@ -51,12 +51,15 @@ def multipliable(op_name, rows, columns):
         )
 
 
-def plainly_fit(input, mat2):
-    """Whether two matrices clearly have a product: the quick look before the checks that find out why not."""
+def plainly_fit(first, second, rows=1, columns=1):
+    """Whether matrices (or vectors, of no rows or columns) clearly have a product: a quick look before the checks.
+
+    ``rows`` and ``columns`` count dims; None is for any that have a product without broadcasting.
+    """
     try:
-        (_, k), (l, _) = input.shape, mat2.shape
-        dtype = input.dtype
-        return k == l and mat2.dtype is dtype and dtype.category != BOOL
+        (*m, k), (l, *n), dtype = first.shape, second.shape, first.dtype
+        ranks_fit = len(n) < 2 if columns is None else len(m) == rows and len(n) == columns
+        return ranks_fit and k == l and second.dtype is dtype and dtype.category != BOOL
     except (AttributeError, ValueError):
         return False
 
@@ -99,12 +102,15 @@ def check_mv(op_name, matrix, vec):
 
 
 def prepare_mv(input, vec):
-    check_mv("mv", input, vec)
+    if not plainly_fit(input, vec, columns=0):
+        check_mv("mv", input, vec)
     return input, vec
 
 
 def prepare_dot(op_name):
     def prepare(input, other):
+        if plainly_fit(input, other, rows=0, columns=0):
+            return input, other
         need_tensors(op_name, input=input, tensor=other)
         if (input.ndim, other.ndim) != (1, 1):
             raise RuntimeError(
@@ -124,7 +130,7 @@ def prepare_dot(op_name):
 
 
 def prepare_matmul(input, other):
-    if plainly_fit(input, other):
+    if plainly_fit(input, other, None, None):
         return input, other
     need_tensors("matmul", input=input, other=other)
     if not (input.ndim and other.ndim):
