@@ -221,6 +221,11 @@ def where(self: Any, condition: Any, other: Any) -> Any:
     return functions["where"](condition, self, other)
 
 
+def matmul(self: Any, other: Any) -> Any:
+    """``x @ y``: the overload, which has an operation, and PyTorch's node, for each pair of ranks."""
+    return functions["matmul"](self, other) if isinstance(other, Tensor) else NotImplemented
+
+
 def invert(self: Any) -> Any:
     """``~x``: not for booleans, the bits inverted for integers."""
     if self.dtype.category > 1:
@@ -276,7 +281,7 @@ def bind_all() -> None:
     for name in ("getitem", "setitem"):
         setattr(Tensor, f"__{name}__", getattr(indexing, name))
     Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]
-    for name, member in (("where", where), ("__invert__", invert)):
+    for name, member in (("where", where), ("__invert__", invert), ("__matmul__", matmul)):
         setattr(Tensor, name, member)
 
 
