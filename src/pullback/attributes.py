@@ -13,11 +13,10 @@ from . import dtypes
 from .tape import inplace
 from .tape.backward import backward
 from .tape.engine import wait_for
-from .tape.lines import describe
 from .tape.modes import modes
 from .tape.promotion import dtype_of
-from .tape.storage import mark_written, version
-from .tape.value import CARE, GRAD, Tensor, new, wrap
+from .tape.storage import version
+from .tape.value import CARE, GRAD, Tensor, new
 from .tape.views import settle
 
 
@@ -325,4 +324,3 @@ def bind() -> None:
 
 
 bind()
-__all__ = ["Attributes", "RemovableHandle", "Size", "describe", "mark_written", "wrap"]

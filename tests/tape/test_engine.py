@@ -250,3 +250,13 @@ def test_next_functions_lead_to_the_leaves():
     assert accumulate.name() == "AccumulateGrad"
     assert accumulate.variable is x
     assert mul.next_functions[0][0] is accumulate
+
+
+def test_a_gradient_edge_names_one_of_several_outputs():
+    from pullback.tape.backward import GradientEdge
+
+    x = leaf(1.0, 2.0, 3.0)
+    pieces = x.unbind(0)
+    loss = pieces[0] * 2 + pieces[2] * 5
+    edge = GradientEdge(pieces[2].grad_fn, pieces[2].output_nr)
+    assert torch.autograd.grad(loss, edge)[0].item() == 5.0

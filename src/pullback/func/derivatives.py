@@ -11,7 +11,6 @@ from typing import Any
 from .. import tree
 from ..interpreters.dispatch import new_level, values
 from ..interpreters.dual import Dual
-from ..tape.backward import unbatched  # noqa: F401
 from ..tape.engine import Pass, edge_of
 from ..tape.modes import modes
 from ..tape.promotion import dtype_of

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..ops import batching
 from ..ops.table import Op
-from .dispatch import Value, bind_operators, run, strip, values
+from .dispatch import Value, bind_operators, strip, values
 
 
 class Batched(Value):
@@ -46,4 +46,3 @@ def _flags(args: Any, level: int) -> list:
 
 
 bind_operators(Batched)
-__all__ = ["Batched", "run"]

@@ -1,6 +1,5 @@
 """``backward`` and ``grad``: checking what was asked, and handing it to the engine."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from numpy import ndarray, ones, ones_like
@@ -192,7 +191,9 @@ def level_of(roots: list) -> int:
 def target_edge(t: Any) -> tuple:
     """The edge whose gradient is wanted for an input."""
     if isinstance(t, GradientEdge):
-        return (t.node.variable, 0) if isinstance(t.node, AccumulateGrad) else (t.node, t.output_nr)
+        if isinstance(t.node, AccumulateGrad):
+            return t.node.variable, 0
+        return t.node, ~t.output_nr if t.node.several else t.output_nr
     if not isinstance(t, Tensor):
         raise TypeError(f"inputs: expected tensors or GradientEdges, got {type(t).__name__}")
     if t._flags & CARE:
@@ -284,7 +285,3 @@ def unused_error() -> RuntimeError:
         "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
         "the desired behavior."
     )
-
-
-def sequence(values_: Any) -> Sequence:
-    return values_ if isinstance(values_, (list, tuple)) else (values_,)

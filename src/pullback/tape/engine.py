@@ -370,6 +370,3 @@ def pull_back(outputs: list, cotangents: list, inputs: list) -> list:
 def edge_of(tensor: Tensor) -> tuple:
     """The edge that a tensor's gradient arrives by: its node, or itself for a leaf; and the output number."""
     return (tensor, 0) if tensor._fn is None else (tensor._fn, tensor._nr)
-
-
-__all__ = ["Pass", "accumulate", "edge_of", "pull_back"]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..kernels import arrays
 from ..ops.table import Op, rule_names, scaled
 from ..source import define
 from .lines import describe
@@ -42,7 +41,6 @@ class Node:
     posthooks: Any = None
     captures: Any = None  # per output: weak references to tensors that retain their grad
     pull: Any = None
-    shapes: Any = None
 
     next: tuple
     saved: Any
@@ -273,6 +271,3 @@ class Alias(Node):
     op = Op("alias(input)", "The input itself.", vjp={"input": lambda xp, grad: grad})
     pull = staticmethod(lambda xp, grad, saved, need: (grad,))
     pull_complex = pull
-
-
-__all__ = ["AccumulateGrad", "Alias", "Freed", "Node", "arrays", "as_node", "node_type", "revive", "saved_values"]

@@ -21,7 +21,6 @@ from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
 from .graph import Node, revive, saved_values
-from .lines import user_frame
 from .modes import modes
 from .promotion import dtype_of, promote
 from .storage import mark_written, owner
@@ -412,6 +411,3 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
                 node.fix = record.fixes(op, args, raw, result) or node.fix
             set_history(target, node)
     settle(target)
-
-
-__all__ = ["CopySlices", "retain", "user_frame", "write"]

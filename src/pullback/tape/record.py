@@ -16,11 +16,8 @@ from .graph import Node, node_name_of, node_type
 from .lines import user_frame
 from .modes import modes
 from .promotion import promote
-from .storage import owner
 from .value import CARE, GRAD, Tensor, as_inference, at_level, new, wrap
 from .views import settle, view_of
-
-BUILTIN = frozenset({ndarray})
 
 
 def general(op: Op, args: tuple, prepared: bool = False) -> Any:
@@ -195,7 +192,6 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
         node.fix = fixes(op, args, raw, result) or node.fix
     if several:
         node.outputs, node.several = len(outputs), True
-        node.shapes = [(shape_of(out), out.dtype) for out in outputs]
     tensors = [output_of(node, out, ~i if several else 0, level) for i, out in enumerate(outputs)]
     if op.view:
         tensors = [view_of(op, args, t, i, level) for i, t in enumerate(tensors)]
@@ -311,8 +307,3 @@ def fix_of(a: Any, used: Any, result: Any) -> Any:
 def is_bfloat16(value: Any) -> bool:
     """Whether a value is an array of bfloat16, beside which NumPy takes a rule's Python numbers for float32."""
     return getattr(getattr(value, "dtype", None), "kind", None) == "V"
-
-
-def is_alias(result: Any, source: Any) -> bool:
-    """Whether two arrays share their memory's owner."""
-    return type(result) is not ndarray or type(source) is not ndarray or owner(result) is owner(source)
