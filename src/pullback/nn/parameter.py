@@ -5,8 +5,7 @@ from typing import Any
 from numpy import empty
 
 from ..dtypes import get_default_dtype
-from ..tape import fast
-from ..tape.value import GRAD, Tensor, new, wrap
+from ..tape.value import GRAD, Tensor, admit, new, wrap
 
 
 class Parameter(Tensor):
@@ -75,4 +74,4 @@ class Buffer(Tensor):
         return self
 
 
-fast.plain.update((Parameter, Buffer))
+admit(Parameter, Buffer)

@@ -6,6 +6,7 @@ tensor; a subclass). All that is rare stays in the instance's ``__dict__``, with
 so that making a tensor sets three slots.
 """
 
+import threading
 from typing import Any
 
 from numpy import asarray, ndarray
@@ -52,7 +53,37 @@ class Tensor(Value):
 
 
 new = object.__new__
-plain: set[type] = {Tensor}  # types that the fast paths take; Parameter joins
+
+# Types that the fast paths take, and those that they will take again: while something unusual is going on (saved-tensor
+# hooks, function modes), ``plain`` is empty, and every call goes the general way.
+plain: set[type] = {Tensor}
+_known: set[type] = {Tensor}
+_closings = 0
+_lock = threading.Lock()
+
+
+def admit(*types: type) -> None:
+    """Let the fast paths take instances of these types as they take tensors."""
+    _known.update(types)
+    if not _closings:
+        plain.update(types)
+
+
+def close_fast_paths() -> None:
+    """Send every operation, in all threads, to the general path, until :func:`open_fast_paths` undoes it."""
+    global _closings
+    with _lock:
+        _closings += 1
+        plain.clear()
+
+
+def open_fast_paths() -> None:
+    """Undo one :func:`close_fast_paths`."""
+    global _closings
+    with _lock:
+        _closings -= 1
+        if not _closings:
+            plain.update(_known)
 
 
 def wrap(data: Any, level: int = 0) -> Tensor:
