@@ -10,8 +10,8 @@ from ..tape.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 # Modules, and names with the module that has them, loaded when they are first asked for.
-_SUBMODULES = ("graph",)
-_NAMES: dict[str, str] = {}
+_SUBMODULES = ("function", "graph")
+_NAMES: dict[str, str] = {"Function": "function"}
 
 
 def __getattr__(name: str) -> _Any:

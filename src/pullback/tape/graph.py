@@ -33,6 +33,7 @@ class Node:
     several = False  # the operation gives several outputs; its edges are then numbered -1, -2, ...
     level = 0
     keeps = True  # values are saved that a backward pass frees
+    packed = False  # among the saved values there are some that hooks packed
     nrs: Any = None
     _is_node = True
     _special = False  # something hangs on this node that the engine must look at: hooks, retained gradients
@@ -66,6 +67,22 @@ class Node:
     def metadata(self) -> dict:
         """A dictionary for the user's own notes on this node."""
         return self.__dict__.setdefault("_metadata", {})
+
+    @property
+    def saved_names(self) -> tuple:
+        """The name of each saved value."""
+        return self.op.saved
+
+    def holds_value(self, name: str) -> bool:
+        """Whether a saved value is a tensor's, and no shape, dtype or setting."""
+        return is_value(self.op, name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("_saved_", "_raw_saved_")):
+            from .saved import look
+
+            return look(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def place(self) -> Any:
         """The user's code and instruction that made this node."""
@@ -182,7 +199,16 @@ def saved_values(node: Node) -> Any:
         from .storage import check_unwritten
 
         check_unwritten(node)
-    return saved
+    return unpacked(saved) if node.packed else saved
+
+
+def unpacked(saved: Any) -> Any:
+    """Saved values with those that hooks packed unpacked, lists of them too."""
+    from .saved import Packed
+
+    if isinstance(saved, (list, tuple)):
+        return type(saved)([unpacked(value) for value in saved])
+    return saved.unpack() if isinstance(saved, Packed) else saved
 
 
 def second_backward(node: Node, freed: Freed) -> str:
@@ -208,15 +234,15 @@ def revive(node: Node, saved: tuple) -> list:
 def _revive_one(node: Node, name: str, value: Any, position: int | None, level: int) -> Any:
     op = node.op
     if name in op.lists:
-        return [_with_history(v, t, nr, level) for v, (t, nr) in zip(value, _edges(node), strict=True)]
+        return [with_history(v, t, nr, level) for v, (t, nr) in zip(value, _edges(node), strict=True)]
     if name == "result":
-        return _with_history(value, node, 0, level)
+        return with_history(value, node, 0, level)
     if name in op.outputs:
-        return _with_history(value, node, ~op.outputs.index(name), level)
+        return with_history(value, node, ~op.outputs.index(name), level)
     if position is not None and value is not None:
         target, nr = _edges(node)[position]
         fix = node.fix and node.fix[position]
-        return _with_history(value, target, nr, level, fix)
+        return with_history(value, target, nr, level, fix)
     return value
 
 
@@ -225,7 +251,7 @@ def _edges(node: Node) -> list:
     return list(zip(node.next, nrs, strict=True))
 
 
-def _with_history(value: Any, target: Any, nr: int, level: int, fix: Any = None) -> Any:
+def with_history(value: Any, target: Any, nr: int, level: int, fix: Any = None) -> Any:
     """A tensor over a saved value, hanging on the edge that the value came from."""
     if target is None or not hasattr(value, "shape"):
         return value if isinstance(value, Tensor) or not hasattr(value, "shape") else wrap(value, level)

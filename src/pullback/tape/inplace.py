@@ -25,7 +25,7 @@ from .modes import modes
 from .promotion import dtype_of, promote
 from .storage import mark_written, owner
 from .value import CARE, GRAD, Tensor, at_level, new, plain
-from .views import Family, replay, settle
+from .views import Family, custom_view, replay, settle
 
 
 def write(op: Op, args: tuple) -> Tensor:
@@ -121,6 +121,8 @@ def check_leaf(target: Tensor, recording: bool = True) -> None:
     view = target._view
     if view is None:
         return
+    if view.creator is not None:
+        raise RuntimeError(custom_view(view.creator, "is being modified inplace"))
     if view.base._flags & GRAD and view.base._fn is None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. Write under "
@@ -187,6 +189,8 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     if recording and any(t is not None for t, _ in targets):
         node = record.make_node(op, args, targets, 0)
         node.saved = record.saved_of(op, raw, data, targets)
+        if not plain:
+            record.pack_saved(node, args[1:])
         if op.broadcasts or promoted:
             node.fix = record.fixes(op, args, raw, data) or node.fix
         if record.is_complex(data):
@@ -407,6 +411,8 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
         if any(t is not None for t, _ in targets):
             node = record.make_node(op, args, targets, level)
             node.saved = record.saved_of(op, raw, result, targets)
+            if not plain:
+                record.pack_saved(node, args[1:])
             if op.broadcasts or promoted:
                 node.fix = record.fixes(op, args, raw, result) or node.fix
             set_history(target, node)

@@ -16,7 +16,8 @@ from .graph import Node, node_name_of, node_type
 from .lines import user_frame
 from .modes import modes
 from .promotion import promote
-from .value import CARE, GRAD, Tensor, as_inference, at_level, new, wrap
+from .saved import pack_saved
+from .value import CARE, GRAD, Tensor, as_inference, at_level, new, plain, wrap
 from .views import settle, view_of
 
 
@@ -188,6 +189,8 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
         )
     node = make_node(op, args, targets, level)
     node.saved = saved_of(op, raw, result, targets)
+    if not plain:
+        pack_saved(node, args)
     if op.broadcasts or promoted or any(is_bfloat16(a) for a in raw):
         node.fix = fixes(op, args, raw, result) or node.fix
     if several:

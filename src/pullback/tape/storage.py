@@ -61,7 +61,7 @@ def version(data: Any) -> int:
 
 def check_unwritten(node: Any) -> None:
     """Raise PyTorch's error, with both lines, where a value that a node saved was written since."""
-    for name, value in zip(node.op.saved, node.saved, strict=False):
+    for name, value in zip(node.saved_names, node.saved, strict=False):
         for each in value if isinstance(value, (list, tuple)) else (value,):
             writes = writes_to(each) if type(each) is ndarray else None
             if writes is not None and writes.tick > node.tick:

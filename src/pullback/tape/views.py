@@ -27,10 +27,11 @@ class Family:
 class View:
     """How a tensor is seen from its base: a chain of ``(op, args, output number)``, and when its history was made."""
 
-    __slots__ = ("base", "chain", "epoch", "family", "recorded")
+    __slots__ = ("base", "chain", "creator", "epoch", "family", "recorded")
 
     def __init__(self, base: Tensor, chain: tuple, family: Family, recorded: bool) -> None:
         self.base, self.chain, self.family, self.epoch, self.recorded = base, chain, family, family.epoch, recorded
+        self.creator: Any = None  # the custom Function that made it, and whose backward a replay would not know
 
 
 def view_of(op: Any, args: Any, result: Tensor, nr: int, level: int) -> Tensor:
@@ -76,6 +77,8 @@ def seen_at(out: Any, level: int) -> Any:
 
 def regenerate(tensor: Tensor, view: View) -> None:
     """Replay a view on its base as it is now."""
+    if view.creator is not None:
+        raise RuntimeError(custom_view(view.creator, "its base or another view of its base has been modified inplace"))
     view.epoch = view.family.epoch
     before, modes.floor = modes.floor, min(modes.floor, view.base._level)
     try:
@@ -86,6 +89,14 @@ def regenerate(tensor: Tensor, view: View) -> None:
     tensor._flags = fresh._flags | CARE
     if fresh._nr or tensor._nr:
         tensor._nr = fresh._nr
+
+
+def custom_view(creator: str, what: str) -> str:
+    return (
+        f"Output 0 of {creator} is a view and {what}. This view was created inside a custom Function (or because an input "
+        "was returned as-is), and a replay of the view would not know the Function's own backward, leading to incorrect "
+        "gradients. clone() the output of the custom Function before it, or its base, is written."
+    )
 
 
 def replay(base: Any, chain: tuple) -> Any:
