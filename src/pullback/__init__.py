@@ -39,11 +39,19 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = ("backends", "cuda", "fft", "inspect", "linalg", "nn", "optim", "special", "utils")
+_LAZY = {
+    "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
+    "is_anomaly_enabled": "autograd.anomaly_mode",
+    "set_anomaly_enabled": "autograd.anomaly_mode",
+}  # names with the module that has them
 
 
 def __getattr__(name: str) -> _Any:
     if name in _functions:
         found = globals()[name] = _functions[name]
+        return found
+    if name in _LAZY:
+        found = globals()[name] = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
         return found
     if name in _SUBMODULES:
         try:
@@ -55,4 +63,4 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_functions.names(), *_SUBMODULES})
+    return sorted({*globals(), *_functions.names(), *_LAZY, *_SUBMODULES})

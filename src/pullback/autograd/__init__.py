@@ -10,8 +10,14 @@ from ..tape.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 # Modules, and names with the module that has them, loaded when they are first asked for.
-_SUBMODULES = ("function", "graph")
-_NAMES: dict[str, str] = {"Function": "function"}
+_SUBMODULES = ("anomaly_mode", "function", "graph")
+_NAMES: dict[str, str] = {
+    "Function": "function",
+    "detect_anomaly": "anomaly_mode",
+    "safe_where": "masks",
+    "set_detect_anomaly": "anomaly_mode",
+    "zero_cotangent": "masks",
+}
 
 
 def __getattr__(name: str) -> _Any:

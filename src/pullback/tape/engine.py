@@ -24,6 +24,7 @@ from .lines import here
 from .modes import OFF, modes
 from .storage import last_write, mark_written
 from .value import Tensor, wrap
+from .watch import own_pull, watching
 
 by_tick = attrgetter("tick")
 waited_for: dict[int, Any] = {}  # weak references to the leaves that have hooks, by identity
@@ -54,8 +55,10 @@ class Pass:
         "freed",
         "level",
         "owned",
+        "pull",
         "queue",
         "retain",
+        "roots",
         "targets",
         "wanted",
         "xp",
@@ -72,8 +75,10 @@ class Pass:
         self.queue: list = []
         self.freed: Any = None  # what takes the place of saved values; None where they are retained
 
-    def run(self, roots: list) -> None:
-        """``roots``: triples (node or leaf, output number, gradient)."""
+    def run(self, roots: list, inner: bool = False) -> None:
+        """``roots``: triples (node or leaf, output number, gradient). ``inner``: a rule opened this pass."""
+        watch = watching.get()
+        self.roots, self.pull = roots, watch.inner_pull if inner else watch.pull
         if not self.retain:
             self.freed = Freed(here())
         if self.xp is not arrays or self.targets is not None or waited_for:
@@ -103,7 +108,7 @@ class Pass:
         it a gradient is newer still, and would be queued, or fed by a queued one, before it. The loop's own lines
         serve plain nodes; whatever else there is goes through ``step``.
         """
-        buffers, owned, queue, freed = self.buffers, self.owned, self.queue, self.freed
+        buffers, owned, queue, freed, pull = self.buffers, self.owned, self.queue, self.freed, self.pull
         take, get = buffers.pop, buffers.get
         while queue:
             node = heappop(queue)[1]
@@ -114,7 +119,7 @@ class Pass:
             saved, edges = node.saved, node.next
             if type(saved) is Freed:
                 saved_values(node)
-            grads = node.pull(arrays, grad, saved, edges)
+            grads = node.pull(arrays, grad, saved, edges) if pull is None else pull(self, node, grad, saved, edges)
             if saved and freed is not None and node.keeps:
                 node.saved = freed
             if node.fix is not None:
@@ -165,7 +170,8 @@ class Pass:
                 return
         saved = saved_values(node)
         given = revive(node, saved) if self.create and saved else saved
-        grads = node.pull(self.xp, grad, given, edges)
+        pull = self.pull or own_pull
+        grads = pull(self, node, grad, given, edges)
         if self.freed is not None and saved and node.keeps:
             node.saved = self.freed
         if node.posthooks is not None:
@@ -363,7 +369,7 @@ def pull_back(outputs: list, cotangents: list, inputs: list) -> list:
     level = inputs[0]._level if inputs else 0
     targets = {edge_of(t) for t in inputs}
     work = Pass(level, False, True, targets, False)
-    work.run([(*edge_of(o), g) for o, g in zip(outputs, cotangents, strict=True)])
+    work.run([(*edge_of(o), g) for o, g in zip(outputs, cotangents, strict=True)], inner=True)
     return [work.found.get(edge_of(t)) for t in inputs]
 
 

@@ -26,13 +26,19 @@ from .promotion import dtype_of, promote
 from .storage import mark_written, owner
 from .value import CARE, GRAD, Tensor, at_level, new, plain
 from .views import Family, custom_view, replay, settle
+from .watch import watching
 
 
 def write(op: Op, args: tuple) -> Tensor:
     """Run an operation in place on its first argument, and return that."""
-    target = args[0]
     if wrote_quickly(op, args):
-        return target
+        return args[0]
+    watch = watching.get().run
+    return write_now(op, args) if watch is None else watch(write_now, op, args)
+
+
+def write_now(op: Op, args: tuple) -> Tensor:
+    target = args[0]
     args = record.check_arguments(op, args)
     settle(target)
     level = max(level_of(a) for a in args)

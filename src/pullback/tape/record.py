@@ -19,12 +19,14 @@ from .promotion import promote
 from .saved import pack_saved
 from .value import CARE, GRAD, Tensor, as_inference, at_level, new, plain, wrap
 from .views import settle, view_of
+from .watch import watching
 
 
 def general(op: Op, args: tuple, prepared: bool = False) -> Any:
     """Run an operation for a user: check the arguments, interpret, and give tensors back."""
     args = check_arguments(op, as_numbers(op, args), prepared)
-    result = run(op, args)
+    watch = watching.get().run
+    result = run(op, args) if watch is None else watch(run, op, args)
     if type(result) is Tensor:
         return result
     if isinstance(result, (tuple, list)):
