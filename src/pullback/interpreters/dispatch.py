@@ -94,6 +94,11 @@ def new_level() -> Iterator[int]:
         _levels.depth -= 1
 
 
+def current_level() -> int:
+    """The level of the innermost transform that is running; 0 outside of all."""
+    return _levels.depth
+
+
 def strip(args: Any, of: Callable) -> list:
     """Replace each operand by ``of(operand)``, in the argument list and in lists within it."""
     return [
