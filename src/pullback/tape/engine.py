@@ -49,13 +49,13 @@ class Pass:
 
     __slots__ = (
         "accumulate",
+        "around",
         "buffers",
         "create",
         "found",
         "freed",
         "level",
         "owned",
-        "pull",
         "queue",
         "retain",
         "roots",
@@ -78,7 +78,7 @@ class Pass:
     def run(self, roots: list, inner: bool = False) -> None:
         """``roots``: triples (node or leaf, output number, gradient). ``inner``: a rule opened this pass."""
         watch = watching.get()
-        self.roots, self.pull = roots, watch.inner_pull if inner else watch.pull
+        self.roots, self.around = roots, watch.inner_pull if inner else watch.pull
         if not self.retain:
             self.freed = Freed(here())
         if self.xp is not arrays or self.targets is not None or waited_for:
@@ -108,7 +108,7 @@ class Pass:
         it a gradient is newer still, and would be queued, or fed by a queued one, before it. The loop's own lines
         serve plain nodes; whatever else there is goes through ``step``.
         """
-        buffers, owned, queue, freed, pull = self.buffers, self.owned, self.queue, self.freed, self.pull
+        buffers, owned, queue, freed, around = self.buffers, self.owned, self.queue, self.freed, self.around
         take, get = buffers.pop, buffers.get
         while queue:
             node = heappop(queue)[1]
@@ -119,7 +119,7 @@ class Pass:
             saved, edges = node.saved, node.next
             if type(saved) is Freed:
                 saved_values(node)
-            grads = node.pull(arrays, grad, saved, edges) if pull is None else pull(self, node, grad, saved, edges)
+            grads = node.pull(arrays, grad, saved, edges) if around is None else around(self, node, grad, saved, edges)
             if saved and freed is not None and node.keeps:
                 node.saved = freed
             if node.fix is not None:
@@ -170,8 +170,8 @@ class Pass:
                 return
         saved = saved_values(node)
         given = revive(node, saved) if self.create and saved else saved
-        pull = self.pull or own_pull
-        grads = pull(self, node, grad, given, edges)
+        around = self.around or own_pull
+        grads = around(self, node, grad, given, edges)
         if self.freed is not None and saved and node.keeps:
             node.saved = self.freed
         if node.posthooks is not None:
