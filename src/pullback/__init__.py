@@ -10,7 +10,7 @@ from importlib import import_module as _import_module
 from math import e, inf, nan, pi
 from typing import Any as _Any
 
-from . import autograd, copying, func, random
+from . import autograd, copying, func, overrides, random
 from . import dtypes as _dtypes
 from .attributes import Size
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
@@ -38,7 +38,7 @@ globals().update({_name: _found for _name, _found in vars(_dtypes).items() if is
 for _public in (Tensor, Size, Generator, device, dtype):  # as which they are shown and pickled
     _public.__module__ = __name__
 
-_SUBMODULES = ("backends", "cuda", "fft", "inspect", "linalg", "nn", "optim", "special", "utils")
+_SUBMODULES = ("_C", "backends", "cuda", "fft", "inspect", "linalg", "nn", "optim", "special", "utils")
 _LAZY = {
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",

@@ -22,7 +22,7 @@ from .ops.table import TABLE
 from .tape.fast import call
 from .tape.inplace import type_name
 from .tape.promotion import dtype_of
-from .tape.value import Tensor, wrap
+from .tape.value import Tensor, known, wrap
 from .tensor import functions
 
 # -- elements ----------------------------------------------------------------------------------------------------------
@@ -137,9 +137,9 @@ def to_index(self: Any) -> int:
 
 
 def iterate(self: Any) -> Iterator:
-    if not self.ndim:
+    if not self.dim():
         raise TypeError("iteration over a 0-d tensor")
-    return iter(functions["unbind"](self, 0))
+    return iter(self.unbind(0))
 
 
 def contains(self: Any, element: Any) -> bool:
@@ -237,13 +237,14 @@ def show(self: Any) -> str:
     if type(current(self)._data) is not np.ndarray:
         return show_value(self)
     node = self._fn
-    return printing.format_tensor(
+    text = printing.format_tensor(
         self._data,
         dtype_of(self._data),
         requires_grad=self.requires_grad,
         grad_fn_name=None if node is None else node.name(),
-        prefix=getattr(type(self), "_prefix", type(self).__name__ + "("),
+        prefix="tensor(" if type(self) in known else type(self).__name__ + "(",
     )
+    return f"Parameter({text})" if "_is_param" in self.__dict__ else text
 
 
 def show_value(value: Any) -> str:
@@ -371,9 +372,8 @@ MEMBERS = {
     "to": to, "type": type_, "type_as": type_as, "cpu": cpu, "cuda": cuda,
     "equal": equal, "allclose": allclose, "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
     "__complex__": to_complex, "__index__": to_index, "__iter__": iterate, "__contains__": contains,
-    "__reversed__": backwards, "__repr__": show, "__str__": show, "__format__": formatted,
+    "__reversed__": backwards, "__repr__": show, "__format__": formatted,
     "numpy": to_numpy, "__array__": as_array, "__array_ufunc__": apply_ufunc, "__array_priority__": 1000,
-    "_prefix": "tensor(",
 }  # fmt: skip
 for name, member in MEMBERS.items():
     setattr(Tensor, name, member)

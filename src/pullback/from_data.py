@@ -12,7 +12,7 @@ from .devices import check_device
 from .interpreters import values
 from .tape.inplace import type_name
 from .tape.promotion import dtype_of
-from .tape.value import Tensor, new, wrap
+from .tape.value import Tensor, new
 
 
 def tensor(data: Any, *, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
@@ -194,10 +194,10 @@ Tensor.new_tensor = new_tensor  # type: ignore[attr-defined]
 def construct(kind: type, args: tuple, dtype: dtypes.dtype, device: Any) -> Tensor:
     """``Tensor(2, 3)``, uninitialised; or ``Tensor([1, 2])``, from data; always of one dtype."""
     check_device(device)
-    made: Any = wrap(array_for(args, dtype))
-    if kind is not Tensor:
-        data, made = made._data, new(kind)
-        made._data, made._fn, made._flags = data, None, 0
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        return Tensor.as_subclass(args[0], kind)  # type: ignore[attr-defined]
+    made = new(kind)
+    made._data, made._fn, made._flags = array_for(args, dtype), None, 0
     return made
 
 
@@ -205,15 +205,15 @@ def array_for(args: tuple, dtype: dtypes.dtype) -> np.ndarray:
     data = args[0] if len(args) == 1 else None
     if not args or data is None or isinstance(data, (int, Size)):
         return np.empty(as_shape("new", args or (0,)), dtype.numpy)
-    if isinstance(data, Tensor):
-        return data._data  # shared, and without history
     if isinstance(data, (float, complex)):
         raise TypeError(f"new(): data must be a sequence (got {type(data).__name__}); use torch.tensor for a number")
     array = array_from(data)
     return nested.array_of(data, dtype) if array is None else copied_array(array, dtype)
 
 
-def new_tensor_object(kind: type, *args: Any, device: Any = None) -> Tensor:
+def new_tensor_object(kind: type, *args: Any, device: Any = None, **unknown: Any) -> Tensor:
+    if unknown:
+        raise TypeError(f"new() received an invalid combination of arguments: unexpected keywords {sorted(unknown)}")
     return construct(kind, args, dtypes.get_default_dtype(), device)
 
 

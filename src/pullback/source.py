@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 HOUSE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -12,3 +13,11 @@ def define(name: str, text: str, scope: dict[str, Any]) -> Callable:
     scope["__name__"] = "pullback.source"  # the module that warnings are filed under
     exec(compile(text, f"{HOUSE}<{name}>", "exec"), scope)
     return scope[name]
+
+
+def twin(function: Any, name: str | None = None) -> Any:
+    """Another function object that does the same, also where the first one's code was exchanged (``overrides``)."""
+    own = getattr(function, "unwatched", function)
+    made = FunctionType(own.__code__, own.__globals__, name or own.__name__, own.__defaults__, own.__closure__)
+    made.__kwdefaults__, made.__doc__, made.__module__ = own.__kwdefaults__, own.__doc__, own.__module__
+    return made

@@ -14,8 +14,9 @@ from . import attributes, indexing, ops  # noqa: F401  (the tensor's own members
 from .interpreters.dispatch import OPERATORS
 from .ops.table import OVERLOADS, TABLE, Op, Overload
 from .ops.transposition import PROPERTIES
-from .source import define
+from .source import define, twin
 from .tape import inplace
+from .tape import record as tape_record
 from .tape.fast import call, function_of, operator_of
 from .tape.value import Tensor
 
@@ -30,7 +31,9 @@ class Namespace(dict):
         self.records: dict[str, Record] = {}
 
     def __missing__(self, name: str) -> Callable:
-        function = self[name] = public_function(self.records[name])
+        function = self[name] = twin(public_function(self.records[name]), name)
+        for notice in on_function:
+            notice(function)
         return function
 
     def __contains__(self, name: object) -> bool:
@@ -43,6 +46,10 @@ class Namespace(dict):
         """All the names, made or not."""
         return list(self.records)
 
+
+# Called with each public function, and with the name and member of the tensor, that is made from then on.
+on_function: list[Callable] = []
+on_member: list[Callable] = []
 
 functions = Namespace()
 functional_functions = Namespace()
@@ -66,7 +73,10 @@ class LazyMember:
 
     def __get__(self, instance: Any, owner: Any) -> Any:
         made = self.make()
+        made = made if isinstance(made, property) else twin(made, self.name)
         setattr(Tensor, self.name, made)
+        for notice in on_member:
+            notice(self.name, made)
         return made if instance is None else made.__get__(instance, owner)
 
 
@@ -74,7 +84,7 @@ _made: dict[int, Callable] = {}
 
 
 def public_function(record: Record) -> Callable:
-    """The public function of a record; one object, whatever the names and namespaces it is found by."""
+    """What the public functions and methods of a record are twins of."""
     key = id(record)
     if key not in _made:
         function = make_function(record)
@@ -83,12 +93,17 @@ def public_function(record: Record) -> Callable:
     return _made[key]
 
 
+def not_a_tensor(overload: Overload, given: Any) -> TypeError:
+    return TypeError(f"{overload.name}(): argument 'input' (position 1) must be Tensor, not {type(given).__name__}")
+
+
 def choose(overload: Overload, args: tuple) -> Any:
     if overload.params[0] == "input" and not isinstance(args[0], Tensor):
-        raise TypeError(
-            f"{overload.name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}"
-        )
-    op, args, *in_place = overload.choose(*args)
+        return tape_record.foreign(overload, args, not_a_tensor(overload, args[0]))
+    try:
+        op, args, *in_place = overload.choose(*args)
+    except (AttributeError, TypeError) as error:
+        return tape_record.foreign(overload, args, error)
     if op is None:  # nothing to be done: the operand itself
         return args
     return inplace.write(op, args) if in_place and in_place[0] else call(op, args)
@@ -209,11 +224,16 @@ def view_in_place(name: str) -> Callable:
     return method
 
 
-def operator(op: Op, reflected: bool) -> Callable:
+def operator(name: str, op: Op, reflected: bool) -> Callable:
     function = operator_of(op)
     if not reflected:
         return function
-    return lambda self, other: function(other, self) if isinstance(other, OPERANDS) else NotImplemented
+
+    def reflect(self: Any, other: Any) -> Any:
+        known = isinstance(other, OPERANDS)
+        return function(other, self) if known else tape_record.foreign(name, (self, other), None)
+
+    return reflect
 
 
 def where(self: Any, condition: Any, other: Any) -> Any:
@@ -223,7 +243,8 @@ def where(self: Any, condition: Any, other: Any) -> Any:
 
 def matmul(self: Any, other: Any) -> Any:
     """``x @ y``: the overload, which has an operation, and PyTorch's node, for each pair of ranks."""
-    return functions["matmul"](self, other) if isinstance(other, Tensor) else NotImplemented
+    known = isinstance(other, Tensor)
+    return functions["matmul"](self, other) if known else tape_record.foreign(OVERLOADS["matmul"], (self, other), None)
 
 
 def invert(self: Any) -> Any:
@@ -260,7 +281,7 @@ def add_member(name: str, make: Callable) -> None:
 
 
 def bind_operator(method: str, op: Op, reflected: bool) -> None:
-    add_member(method, lambda: operator(op, reflected))
+    add_member(method, lambda: operator(method, op, reflected))
 
 
 def bind_all() -> None:
@@ -274,7 +295,7 @@ def bind_all() -> None:
         if name in TABLE:
             add_member(method, lambda op=TABLE[name]: inplace_method(op))
     for name in PROPERTIES:
-        add_member(name, lambda record=OVERLOADS[name]: property(public_function(record)))
+        add_member(name, lambda record=OVERLOADS[name]: property(twin(public_function(record))))
     for name in ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t", "as_strided"):
         add_member(name + "_", lambda name=name: view_in_place(name))
     Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]

@@ -5,10 +5,32 @@ from typing import Any
 from numpy import empty
 
 from ..dtypes import get_default_dtype
-from ..tape.value import GRAD, Tensor, admit, new, wrap
+from ..overrides import _disabled_torch_function_impl
+from ..tape.value import GRAD, Tensor, admit, known, new, wrap
 
 
-class Parameter(Tensor):
+class Registered(type):
+    """The class of Parameter and Buffer, of which instances of other tensor subclasses can be, too, by a mark."""
+
+    mark: str
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        is_marked = isinstance(instance, Tensor) and cls.mark in instance.__dict__ and cls in (Parameter, Buffer)
+        return is_marked or type.__instancecheck__(cls, instance)
+
+    def marked(cls, data: Any, tensor: Any) -> Any:
+        """A detached tensor of a subclass as a parameter, or buffer, of that subclass."""
+        if type(tensor) is not type(data):
+            raise RuntimeError(
+                f"Creating a {cls.__name__} from an instance of type {type(data).__name__} requires that detach() returns an "
+                f"instance of the same type, but return type {type(tensor).__name__} was found instead. Let the class's "
+                "__torch_function__ give the results of detach() and requires_grad_() its own type."
+            )
+        setattr(tensor, cls.mark, True)
+        return tensor
+
+
+class Parameter(Tensor, metaclass=Registered):
     """A tensor that a module learns: a leaf that requires grad, and is found by ``module.parameters()``.
 
     Args:
@@ -26,12 +48,16 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = _disabled_torch_function_impl
+    mark = "_is_param"
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> "Parameter":
         if data is None:
             data = wrap(empty(0, get_default_dtype().numpy))
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, not {type(data).__name__}")
+        if type(data) not in known and not issubclass(type(data), cls):
+            return cls.marked(data, data.detach().requires_grad_(requires_grad))  # type: ignore[attr-defined]
         self = new(cls)
         self._data, self._flags, self._fn = data._data, data._flags & ~GRAD, None
         if data._level:
@@ -53,7 +79,7 @@ class Parameter(Tensor):
             self._grad = grad
 
 
-class Buffer(Tensor):
+class Buffer(Tensor, metaclass=Registered):
     """A tensor that belongs to a module's state but is not learnt, such as a running mean.
 
     Args:
@@ -62,13 +88,15 @@ class Buffer(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = _disabled_torch_function_impl
+    mark = "_is_buffer"
 
     persistent: bool
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> "Buffer":
         if data is None:
             data = wrap(empty(0, get_default_dtype().numpy))
-        self = new(cls)
+        self: Any = new(cls) if type(data) in known else cls.marked(data, data.detach())
         self._data, self._flags, self._fn = data._data, data._flags, data._fn
         self.persistent = persistent
         return self

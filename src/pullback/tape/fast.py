@@ -42,6 +42,7 @@ from ..kernels import kernel_of
 from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from ..source import define
+from . import record
 from .graph import node_type
 from .lines import outside, user_frame
 from .modes import modes, switch
@@ -89,7 +90,7 @@ def operate(op: Op, args: tuple, prepared: bool = False) -> Any:
     """The general path of an operator."""
     known = (Value, bool, int, float, complex, generic, ndarray)
     if any(p in op.operands and not isinstance(a, known) for p, a in zip(op.params, args, strict=True)):
-        return NotImplemented
+        return record.foreign(op, args, None)
     return general(op, args, prepared)
 
 

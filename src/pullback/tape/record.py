@@ -24,7 +24,10 @@ from .watch import watching
 
 def general(op: Op, args: tuple, prepared: bool = False) -> Any:
     """Run an operation for a user: check the arguments, interpret, and give tensors back."""
-    args = check_arguments(op, as_numbers(op, args), prepared)
+    try:
+        args = check_arguments(op, as_numbers(op, args), prepared)
+    except (AttributeError, TypeError) as error:
+        return foreign(op, args, error)
     watch = watching.get().run
     result = run(op, args) if watch is None else watch(run, op, args)
     if type(result) is Tensor:
@@ -32,6 +35,16 @@ def general(op: Op, args: tuple, prepared: bool = False) -> Any:
     if isinstance(result, (tuple, list)):
         return pack(op, [wrap(r) if not isinstance(r, Tensor) else r for r in result])
     return wrap(result) if isinstance(result, (Value, ndarray)) or hasattr(result, "dtype") else result
+
+
+def foreign(operation: Any, args: tuple, error: Exception | None) -> Any:
+    """What becomes of operands that no operation knows: the error, or NotImplemented from an operator.
+
+    ``overrides`` puts a function here that asks objects which have a ``__torch_function__``.
+    """
+    if error is not None:
+        raise error
+    return NotImplemented
 
 
 def pack(op: Op, outputs: list) -> Any:

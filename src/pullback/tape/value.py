@@ -57,14 +57,14 @@ new = object.__new__
 # Types that the fast paths take, and those that they will take again: while something unusual is going on (saved-tensor
 # hooks, function modes), ``plain`` is empty, and every call goes the general way.
 plain: set[type] = {Tensor}
-_known: set[type] = {Tensor}
+known: set[type] = {Tensor}
 _closings = 0
 _lock = threading.Lock()
 
 
 def admit(*types: type) -> None:
     """Let the fast paths take instances of these types as they take tensors."""
-    _known.update(types)
+    known.update(types)
     if not _closings:
         plain.update(types)
 
@@ -83,7 +83,7 @@ def open_fast_paths() -> None:
     with _lock:
         _closings -= 1
         if not _closings:
-            plain.update(_known)
+            plain.update(known)
 
 
 def wrap(data: Any, level: int = 0) -> Tensor:

@@ -1,0 +1,5 @@
+"""The few names of ``torch._C`` that programs use: switches of ``__torch_function__``."""
+
+from .overrides import DisableTorchFunction, DisableTorchFunctionSubclass, _disabled_torch_function_impl
+
+__all__ = ["DisableTorchFunction", "DisableTorchFunctionSubclass", "_disabled_torch_function_impl"]
