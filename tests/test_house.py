@@ -36,7 +36,7 @@ FLOORS = [
     ["program"],
     ["ops"],
     ["devices", "nested", "printing", "random"],
-    ["clock", "dtypes", "errors", "naming", "source", "tree"],
+    ["clock", "context", "dtypes", "errors", "naming", "source", "tree"],
 ]
 
 # What nobody pays for until it is used.

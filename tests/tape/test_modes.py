@@ -1,10 +1,14 @@
 """Grad modes: what is recorded, for whom, and for how long."""
 
+import asyncio
+import contextvars
 import threading
 
 import pytest
 
+import pullback
 import pullback as torch
+from pullback.tape import modes
 
 
 @pytest.fixture
@@ -91,3 +95,222 @@ def test_inference_tensors_cannot_enter_a_graph_or_be_written_outside(x):
     with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
         y.add_(1)
     assert (x * y.clone()).requires_grad
+
+
+def test_a_task_keeps_its_modes_while_it_waits_and_others_see_none_of_it():
+    async def quiet(x, go):
+        with torch.no_grad():
+            await go.wait()
+            return (x * 2).requires_grad, torch.is_grad_enabled()
+
+    async def loud(x, go):
+        await asyncio.sleep(0)
+        seen = (x * 2).requires_grad, torch.is_grad_enabled()
+        go.set()
+        return seen
+
+    async def both():
+        x, go = torch.ones(2, requires_grad=True), asyncio.Event()
+        return await asyncio.gather(quiet(x, go), loud(x, go))
+
+    assert asyncio.run(both()) == [(False, False), (True, True)]
+
+
+def test_a_task_that_outlives_the_block_it_was_made_in_keeps_the_blocks_mode(x):
+    async def later():
+        await asyncio.sleep(0)
+        return (x * 2).requires_grad
+
+    async def main():
+        with torch.no_grad():
+            task = asyncio.ensure_future(later())
+        return (x * 2).requires_grad, await task
+
+    assert asyncio.run(main()) == (True, False)
+    assert not modes.switch.on  # nobody holds a mode any more
+
+
+def test_a_thread_starts_with_the_defaults_even_in_a_copy_of_the_context(x):
+    seen = []
+    with torch.no_grad(), torch.inference_mode():
+        context = contextvars.copy_context()
+
+        def look():
+            seen.append((torch.is_grad_enabled(), torch.is_inference_mode_enabled(), (x * 2).requires_grad))
+            with torch.no_grad():
+                seen.append((x * 2).requires_grad)
+            seen.append((x * 2).requires_grad)
+
+        thread = threading.Thread(target=lambda: context.run(look))
+        thread.start()
+        thread.join()
+    assert seen == [(True, False, True), False, True]
+
+
+def test_one_instance_serves_nested_blocks_and_several_threads(x):
+    mode, inside, go = torch.no_grad(), threading.Barrier(2), []
+    with mode:
+        with mode:
+            assert not torch.is_grad_enabled()
+        assert not torch.is_grad_enabled()
+
+    def work():
+        inside.wait(10)
+        with mode:
+            inside.wait(10)
+            inside.wait(10)
+        go.append(torch.is_grad_enabled())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    with torch.enable_grad():
+        inside.wait(10)
+        with torch.no_grad(), mode:
+            inside.wait(10)
+        inside.wait(10)
+        assert torch.is_grad_enabled()
+    thread.join()
+    assert go == [True]
+
+
+def test_a_decorated_generator_takes_what_is_sent_and_thrown_and_gives_its_value_back():
+    closed = []
+
+    @torch.no_grad()
+    def talk():
+        try:
+            given = yield torch.is_grad_enabled()
+            try:
+                yield given, torch.is_grad_enabled()
+            except KeyError as error:
+                yield error.args, torch.is_grad_enabled()
+            return "done"
+        finally:
+            closed.append(torch.is_grad_enabled())
+
+    def run():
+        return (yield from talk())
+
+    conversation = run()
+    assert next(conversation) is False
+    assert conversation.send(3) == (3, False)
+    assert conversation.throw(KeyError("k")) == (("k",), False)
+    with pytest.raises(StopIteration) as end:
+        next(conversation)
+    assert end.value.value == "done"
+    other = talk()
+    next(other)
+    other.close()
+    assert closed == [False, False]  # closing runs in the mode too
+    assert torch.is_grad_enabled()
+
+
+def test_coroutines_and_asynchronous_generators_run_in_the_mode():
+    @torch.no_grad()
+    async def work():
+        await asyncio.sleep(0)
+        return torch.is_grad_enabled()
+
+    @torch.inference_mode()
+    async def items():
+        for _ in range(2):
+            await asyncio.sleep(0)
+            yield torch.is_inference_mode_enabled()
+
+    async def main():
+        return await work(), [item async for item in items()], torch.is_grad_enabled()
+
+    assert asyncio.run(main()) == (False, [True, True], True)
+
+
+def test_a_decorated_class_stays_a_class_and_warns():
+    with pytest.warns(FutureWarning, match="Decorating classes is deprecated"):
+
+        @torch.no_grad()
+        class Model:
+            def __init__(self):
+                self.seen = torch.is_grad_enabled()
+
+    assert isinstance(Model(), Model)
+    assert Model().seen is False
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda torch: torch.set_grad_enabled(1),
+        lambda torch: torch.set_grad_enabled(None),
+        lambda torch: torch.autograd.grad_mode.set_multithreading_enabled(True).mode,
+        lambda torch: repr(torch.set_grad_enabled(True)),
+        lambda torch: torch.set_grad_enabled(mode=True).mode,
+        lambda torch: [torch.set_grad_enabled(False)(torch.is_grad_enabled)(), torch.is_grad_enabled()],
+        lambda torch: issubclass(torch.no_grad, torch.autograd.grad_mode._DecoratorContextManager),
+        lambda torch: in_blocks(torch, torch.inference_mode, torch.enable_grad),
+        lambda torch: in_blocks(torch, torch.no_grad, lambda: torch.inference_mode(False)),
+        lambda torch: in_blocks(torch, torch.inference_mode, lambda: torch.inference_mode(False)),
+        lambda torch: in_blocks(torch, lambda: torch.set_grad_enabled(False), torch.enable_grad, torch.no_grad),
+        lambda torch: set_inside(torch, torch.no_grad, True),
+        lambda torch: set_inside(torch, torch.enable_grad, False),
+        lambda torch: set_inside(torch, torch.inference_mode, True),
+    ],
+)
+def test_modes_answer_as_pytorchs(torch, program):
+    assert outcome(program, pullback) == outcome(program, torch)
+    assert pullback.is_grad_enabled()
+    assert not pullback.is_inference_mode_enabled()
+
+
+def outcome(program, library):
+    try:
+        return program(library)
+    except Exception as error:
+        return type(error).__name__, str(error).split(":")[0]
+
+
+def state(torch):
+    return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+
+def in_blocks(torch, *blocks):
+    """The modes inside nested blocks, and after each is left."""
+    if not blocks:
+        return [state(torch)]
+    with blocks[0]():
+        inside = in_blocks(torch, *blocks[1:])
+    return [*inside, state(torch)]
+
+
+def set_inside(torch, block, mode):
+    """A mode set by a call lasts until the block around it ends."""
+    with block():
+        torch.set_grad_enabled(mode)
+        seen = state(torch)
+    return seen, state(torch)
+
+
+def test_a_mode_of_ones_own_decorates_too():
+    from pullback.autograd.grad_mode import _DecoratorContextManager
+
+    class Named(_DecoratorContextManager):
+        def __init__(self, name):
+            self.name = name
+
+        def __enter__(self):
+            log.append(f"enter {self.name}")
+
+        def __exit__(self, *exc):
+            log.append(f"leave {self.name}")
+
+        def clone(self):
+            return Named(self.name)
+
+    log = []
+    assert Named("a")(lambda: len(log))() == 1
+    assert log == ["enter a", "leave a"]
+
+
+def test_arguments_that_are_no_modes_are_refused():
+    with pytest.raises(TypeError, match="set_grad_enabled"):
+        torch.no_grad(False)
+    with pytest.raises(TypeError, match="must be bool"):
+        torch.inference_mode(1)

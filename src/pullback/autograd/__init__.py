@@ -10,7 +10,7 @@ from ..tape.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 # Modules, and names with the module that has them, loaded when they are first asked for.
-_SUBMODULES = ("anomaly_mode", "function", "functional", "graph")
+_SUBMODULES = ("anomaly_mode", "function", "functional", "grad_mode", "graph")
 _NAMES: dict[str, str] = {
     "Function": "function",
     "detect_anomaly": "anomaly_mode",

@@ -5,11 +5,12 @@ above all that was there before. An interpreter strips its own values, and runs 
 by which the next lower interpreter gets its turn. When no operand is anyone's, the kernel runs.
 """
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
+from ..context import Setting
 from ..kernels import kernel_of
 from ..ops.table import TABLE, Op
 from ..source import define
@@ -77,26 +78,25 @@ values = Values()
 recorded_values = RecordedValues()
 
 
-class _Levels(threading.local):
-    depth = 0
-
-
-_levels = _Levels()
+_numbers = count(1)
+_level = Setting("level", 0, set())
 
 
 @contextmanager
 def new_level() -> Iterator[int]:
-    """Open a level for a transform; levels are counted per thread, from 1."""
-    _levels.depth += 1
+    """Open a level for a transform, above all that were ever opened, in any thread: a value that outlives its transform,
+    or is used in another thread, belongs to no other one."""
+    level = next(_numbers)
+    _level.enter(level)
     try:
-        yield _levels.depth
+        yield level
     finally:
-        _levels.depth -= 1
+        _level.leave()
 
 
 def current_level() -> int:
-    """The level of the innermost transform that is running; 0 outside of all."""
-    return _levels.depth
+    """The level of the innermost transform that is running in this thread and task; 0 outside of all."""
+    return _level.get()
 
 
 def strip(args: Any, of: Callable) -> list:

@@ -1,75 +1,77 @@
-"""Which operations are recorded: the grad mode of each thread.
+"""Modes: what is recorded, and what results are marked as, in each thread and task.
 
 ``floor`` is the lowest level that records. It is 0 where all do, and ``OFF`` under ``no_grad``. A transform that must
 record although the caller said ``no_grad`` raises the floor to its own level only.
 """
 
 import functools
-import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-OFF = 1 << 30
-CO_GENERATOR = 0x20  # of code flags; importing `inspect` for it would cost more than the rest of this module
+from ..context import Setting
+
+OFF = 1 << 62  # above every level
+GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x20, 0x80, 0x200  # flags of code; importing `inspect` would cost milliseconds
 
 
 class Switch:
-    """How many threads are in another mode than the default: while none is, fast paths need not ask for theirs."""
+    """``on`` is empty while every thread and task has the default modes: fast paths then need not ask for theirs."""
 
     __slots__ = ("on",)
 
     def __init__(self) -> None:
-        self.on = 0
+        self.on: set = set()
 
 
 switch = Switch()
-_lock = threading.Lock()
+
+# A further mode is one more setting here (with a set of its own, unless fast paths must ask for it), and a class below.
+floor = Setting("floor", 0, switch.on)
+inference = Setting("inference", False, switch.on)
+multithreading = Setting("multithreading", True, set())
 
 
-class _Modes(threading.local):
-    _floor = 0
-    inference = False
+class Modes:
+    """The modes that the tape looks at, as they are in the running thread and task."""
 
-    @property
-    def floor(self) -> int:
-        """The lowest level that records in this thread."""
-        return self._floor
-
-    @floor.setter
-    def floor(self, floor: int) -> None:
-        change = (floor != 0) - (self._floor != 0)
-        self._floor = floor
-        if change:
-            with _lock:
-                switch.on += change
+    floor = property(lambda _: floor.get(), lambda _, value: floor.put(value))
+    inference = property(lambda _: inference.get())
 
 
-modes = _Modes()
+modes: Any = Modes()
 
 
-class _Mode:
-    """A context manager and decorator that sets the floor inside, and puts it back however it is left."""
+class DecoratorContextManager:
+    """A context manager that also decorates: functions, generators, and their asynchronous kinds run in the block.
 
-    def __init__(self, floor: int) -> None:
-        self.floor = floor
-        self.before: list[int] = []
+    A generator's code runs in it, and its consumer between two items does not. A subclass whose constructor takes
+    arguments gives a ``clone`` that passes them, for each call has a block of its own.
+    """
 
-    def __enter__(self) -> None:
-        self.before.append(modes.floor)
-        modes.floor = self.floor
+    def __enter__(self) -> Any:
+        raise NotImplementedError
 
-    def __exit__(self, *exc: object) -> None:
-        modes.floor = self.before.pop()
+    def __exit__(self, *exc: Any) -> Any:
+        raise NotImplementedError
 
-    def clone(self) -> "_Mode":
-        return type(self)(self.floor)
+    def clone(self) -> Any:
+        return type(self)()
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: Callable) -> Any:
         if isinstance(function, type):
+            warnings.warn(
+                "Decorating classes is deprecated: only the constructor runs in the mode. Decorate __init__ itself, or "
+                "the methods that are meant.",
+                FutureWarning,
+                stacklevel=2,
+            )
             function.__init__ = self(function.__init__)  # type: ignore[misc]
             return function
-        if getattr(function, "__code__", None) and function.__code__.co_flags & CO_GENERATOR:
-            return self._generator(function)
+        flags = flags_of(function)
+        for kind, wrap in ((GENERATOR, in_steps), (COROUTINE, awaited), (ASYNC_GENERATOR, in_awaited_steps)):
+            if flags & kind:
+                return functools.wraps(function)(wrap(function, self.clone))
 
         @functools.wraps(function)
         def decorated(*args: Any, **kwargs: Any) -> Any:
@@ -78,31 +80,87 @@ class _Mode:
 
         return decorated
 
-    def _generator(self, function: Callable) -> Callable:
-        """A generator runs in the mode, and its consumer between two items does not."""
 
-        @functools.wraps(function)
-        def decorated(*args: Any, **kwargs: Any) -> Any:
-            inner = function(*args, **kwargs)
-            action, given = inner.send, None
-            while True:
-                try:
-                    with self.clone():
-                        item = action(given)
-                except StopIteration as end:
-                    return end.value
-                try:
-                    action, given = inner.send, (yield item)
-                except GeneratorExit:
+def flags_of(function: Any) -> int:
+    """The flags of a function's code, also behind partials and methods."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code.co_flags if code else 0
+
+
+def in_steps(function: Callable, block: Callable) -> Callable:
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        inner = function(*args, **kwargs)
+        action, given = inner.send, None
+        while True:
+            try:
+                with block():
+                    item = action(given)
+            except StopIteration as end:
+                return end.value
+            try:
+                action, given = inner.send, (yield item)
+            except GeneratorExit:
+                with block():
                     inner.close()
-                    raise
-                except BaseException as error:
-                    action, given = inner.throw, error  # type: ignore[assignment]
+                raise
+            except BaseException as error:
+                action, given = inner.throw, error  # type: ignore[assignment]
 
-        return decorated
+    return generator
 
 
-class no_grad(_Mode):
+def awaited(function: Callable, block: Callable) -> Callable:
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        with block():
+            return await function(*args, **kwargs)
+
+    return coroutine
+
+
+def in_awaited_steps(function: Callable, block: Callable) -> Callable:
+    async def generator(*args: Any, **kwargs: Any) -> Any:
+        inner = function(*args, **kwargs)
+        action, given = inner.asend, None
+        while True:
+            try:
+                with block():
+                    item = await action(given)
+            except StopAsyncIteration:
+                return
+            try:
+                action, given = inner.asend, (yield item)
+            except GeneratorExit:
+                with block():
+                    await inner.aclose()
+                raise
+            except BaseException as error:
+                action, given = inner.athrow, error
+
+    return generator
+
+
+class BareDecorator(DecoratorContextManager):
+    """One that takes no arguments, so that it may decorate without being called: ``@no_grad``."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        mode = super().__new__(cls)
+        if function is None:
+            return mode
+        if not callable(function):
+            raise TypeError(
+                f"{cls.__name__}() takes a function to decorate, or nothing; got {type(function).__name__}. For a mode "
+                "that a variable decides, use set_grad_enabled(variable)"
+            )
+        mode.__init__()  # type: ignore[misc]
+        return mode(function)
+
+    def __init__(self, function: Any = None) -> None:
+        pass
+
+
+class no_grad(BareDecorator):
     """Context manager and decorator: operations inside are not recorded, and results do not require grad.
 
     >>> import pullback as torch
@@ -112,86 +170,139 @@ class no_grad(_Mode):
     False
     """
 
-    def __new__(cls, function: Any = None) -> Any:
-        mode = super().__new__(cls)
-        if callable(function):  # used as a bare decorator, @no_grad
-            mode.__init__()  # type: ignore[misc]
-            return mode(function)
+    def __enter__(self) -> None:
+        floor.enter(OFF)
+
+    def __exit__(self, *exc: object) -> None:
+        floor.leave()
+
+
+class enable_grad(BareDecorator):
+    """Context manager and decorator: operations inside are recorded, also within :class:`no_grad`.
+
+    >>> import pullback as torch
+    >>> with torch.no_grad(), torch.enable_grad():
+    ...     torch.is_grad_enabled()
+    True
+    """
+
+    def __enter__(self) -> None:
+        floor.enter(0)
+
+    def __exit__(self, *exc: object) -> None:
+        floor.leave()
+
+
+class AtOnce(DecoratorContextManager):
+    """A mode that is set when it is made, like a function, and until the block's end as a context manager."""
+
+    setting: Setting
+
+    def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            raise TypeError(
+                f"{type(self).__name__}(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+            )
+        self.mode, self.initial = mode, self.setting.get()
+        self.setting.put(self.value(mode))
+
+    def value(self, mode: bool) -> Any:
+        """What the setting holds for a mode."""
         return mode
 
-    def __init__(self, floor: Any = None) -> None:
-        super().__init__(OFF)
+    def __enter__(self) -> None:
+        self.setting.put(self.initial)  # which holds again after the block
+        self.setting.enter(self.value(self.mode))
+
+    def __exit__(self, *exc: object) -> None:
+        self.setting.leave()
+
+    def clone(self) -> Any:
+        return type(self)(self.mode)
+
+    def __call__(self, function: Callable) -> Any:
+        self.setting.put(self.initial)  # a decorator changes nothing now
+        return super().__call__(function)
+
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.{type(self).__name__}(mode={self.mode})"
 
 
-class enable_grad(no_grad):
-    """Context manager and decorator: operations inside are recorded, also within :class:`no_grad`."""
-
-    def __init__(self, floor: Any = None) -> None:
-        _Mode.__init__(self, 0)
-
-
-class set_grad_enabled(_Mode):
+class set_grad_enabled(AtOnce):
     """Set the grad mode: at once when called as a function, until the block's end as a context manager.
 
     Args:
         mode: whether operations are recorded.
+
+    Raises:
+        TypeError: ``mode`` is no bool.
+
+    >>> import pullback as torch
+    >>> with torch.set_grad_enabled(False):
+    ...     torch.is_grad_enabled()
+    False
     """
 
-    def __init__(self, mode: bool) -> None:
-        super().__init__(0 if mode else OFF)
-        self.mode = bool(mode)
-        self.initial = modes.floor
-        modes.floor = self.floor
+    setting = floor
 
-    def __enter__(self) -> None:
-        self.before.append(self.initial)
-        modes.floor = self.floor
-
-    def clone(self) -> _Mode:
-        return _Mode(self.floor)
-
-    def __call__(self, function: Callable) -> Callable:
-        modes.floor = self.initial  # a decorator changes nothing now
-        return super().__call__(function)
+    def value(self, mode: bool) -> int:
+        return 0 if mode else OFF
 
 
-class inference_mode(_Mode):
+class set_multithreading_enabled(AtOnce):
+    """Accepted for PyTorch's sake, and changes nothing: a backward pass always runs in the thread that asks for it.
+
+    Args:
+        mode: whether PyTorch's engine would use a thread for each device.
+    """
+
+    setting = multithreading
+
+
+class inference_mode(DecoratorContextManager):
     """Context manager and decorator: like :class:`no_grad`, and what is made inside can never enter a graph.
 
     Args:
-        mode: whether inference mode is on inside.
+        mode: whether inference mode is on inside; where it is not, grad mode is.
+
+    Raises:
+        TypeError: ``mode`` is no bool.
+
+    >>> import pullback as torch
+    >>> with torch.inference_mode():
+    ...     torch.ones(2).is_inference()
+    True
     """
 
     def __new__(cls, mode: Any = True) -> Any:
         self = super().__new__(cls)
-        if callable(mode):
-            self.__init__()  # type: ignore[misc]
-            return self(mode)
-        return self
+        if not callable(mode):
+            return self
+        self.__init__()  # type: ignore[misc]
+        return self(mode)
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(OFF if mode else 0)
+        if not isinstance(mode, bool):
+            raise TypeError(f"inference_mode(): argument 'mode' (position 1) must be bool, not {type(mode).__name__}")
         self.mode = mode
-        self.inference_before: list[bool] = []
 
     def __enter__(self) -> None:
-        super().__enter__()
-        self.inference_before.append(modes.inference)
-        modes.inference = self.mode
+        floor.enter(OFF if self.mode else 0)
+        inference.enter(self.mode)
 
     def __exit__(self, *exc: object) -> None:
-        modes.inference = self.inference_before.pop()
-        super().__exit__(*exc)
+        inference.leave()
+        floor.leave()
 
-    def clone(self) -> _Mode:
+    def clone(self) -> Any:
         return type(self)(self.mode)
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are recorded now, in this thread."""
-    return modes.floor != OFF
+    """Whether operations are recorded now, in this thread and task."""
+    return floor.get() != OFF
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether inference mode is on now, in this thread."""
-    return modes.inference
+    """Whether inference mode is on now, in this thread and task."""
+    return inference.get()
