@@ -5,6 +5,7 @@ it; a task starts with what its creator has. A thread starts with the defaults, 
 the thread that starts it (free-threaded builds do): a value counts only in the thread that set it.
 """
 
+from collections.abc import Iterator
 from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
@@ -40,6 +41,13 @@ class Setting:
     def get(self) -> Any:
         held = self.variable.get()
         return self.default if held is None or held.thread != get_ident() else held.value
+
+    def nested(self) -> Iterator[Any]:
+        """The values of the blocks that are open, the innermost first."""
+        held = self.top()
+        while held is not None:
+            yield held.value
+            held = held.outer
 
     def put(self, value: Any) -> None:
         """Set the value until the block that is open ends, or for good where none is."""

@@ -16,6 +16,7 @@ from .attributes import current
 from .devices import check_device
 from .devices import device as Device
 from .interpreters.batched import Batched
+from .interpreters.dispatch import depth_of
 from .interpreters.dual import Dual
 from .interpreters.traced import Traced
 from .ops.table import TABLE
@@ -255,11 +256,17 @@ def show_value(value: Any) -> str:
         if type(value._data) is np.ndarray:
             return show(value)
         held = show_value(value._data)
-        return held if not isinstance(value._data, Tensor) else nested(f"GradTrackingTensor(lvl={value._level}", held)
+        return (
+            held
+            if not isinstance(value._data, Tensor)
+            else nested(f"GradTrackingTensor(lvl={depth_of(value._level)}", held)
+        )
     if isinstance(value, Batched):
-        return nested(f"BatchedTensor(lvl={value.level}, bdim=0", show_value(value.value))
+        return nested(f"BatchedTensor(lvl={depth_of(value.level)}, bdim=0", show_value(value.value))
     if isinstance(value, Dual):
-        return nested(f"DualTensor(lvl={value.level}, tangent={show_value(value.tangent)}", show_value(value.primal))
+        return nested(
+            f"DualTensor(lvl={depth_of(value.level)}, tangent={show_value(value.tangent)}", show_value(value.primal)
+        )
     if isinstance(value, Traced):
         return nested(f"TracedTensor({value.var.name}", show_value(value.value))
     return repr(value)

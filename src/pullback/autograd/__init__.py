@@ -16,6 +16,7 @@ _NAMES: dict[str, str] = {
     "detect_anomaly": "anomaly_mode",
     "safe_where": "masks",
     "set_detect_anomaly": "anomaly_mode",
+    "set_multithreading_enabled": "grad_mode",
     "zero_cotangent": "masks",
 }
 

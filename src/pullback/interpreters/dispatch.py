@@ -99,6 +99,11 @@ def current_level() -> int:
     return _level.get()
 
 
+def depth_of(level: int) -> int:
+    """Which of the running transforms a level belongs to: 1 is the outermost."""
+    return sum(1 for opened in _level.nested() if opened <= level)
+
+
 def strip(args: Any, of: Callable) -> list:
     """Replace each operand by ``of(operand)``, in the argument list and in lists within it."""
     return [
