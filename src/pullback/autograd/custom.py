@@ -180,12 +180,12 @@ def finish(node: Any, recording: bool, keep: bool, tensors: list, lower: list, o
     check_dirty(node, lower, output, recording)
     outputs = describe_results(node, output)
     numbers = {place: number for number, place in enumerate(node.result_places)}
-    if recording or keep:
-        save(node, lower, tensors_of(output))
     if recording:
-        node.tick = tick()
         frame = user_frame(2)
         node.code, node.lasti = frame.f_code, frame.f_lasti
+    if recording or keep:
+        save(node, lower, tensors_of(output))
+    node.tick = tick()
     hung = [hang(node, recording, o, numbers.get(i), tensors, lower) for i, o in enumerate(outputs)]
     node.to_save, node.dirty_tensors, node.non_differentiable = (), (), ()
     if not keep and (not recording or has_backward(node._forward_cls)):

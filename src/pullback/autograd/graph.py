@@ -3,6 +3,9 @@
 Names only; what they do is in ``tape/``.
 """
 
+from typing import Any as _Any
+
+from ..naming import missing_attribute as _missing_attribute
 from ..tape.backward import GradientEdge
 from ..tape.graph import Node
 from ..tape.saved import (
@@ -22,3 +25,19 @@ __all__ = [
     "save_on_disk",
     "saved_tensors_hooks",
 ]
+
+# Names with the module that has them, loaded when they are first asked for.
+_NAMES = {"memory_budget": "budget", "memory_report": "memory", "saved_tensors": "memory"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _NAMES:
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(f"pullback.autograd.{_NAMES[name]}"), name)
+        return found
+    raise _missing_attribute(__name__, name, __dir__())
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES})

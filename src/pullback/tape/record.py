@@ -143,7 +143,7 @@ def interpret(op: Op, args: Any, level: int) -> Any:
     """The tape interpreter: run the operation on what the tensors of this level hold, and record it."""
     raw = [held(a, level) for a in args]
     promoted = op.types is not KEEP and promote(op, raw)
-    result = run(op, raw)
+    result = run(op, raw) if plain or level else watching.get().compute(op, raw)
     if op.diff and modes.floor <= level:
         targets = targets_of(op, args, level)
         if any(target is not None for target, _ in targets):

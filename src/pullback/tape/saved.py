@@ -29,12 +29,12 @@ class Packed:
 
     __slots__ = ("content", "level", "unpack_hook")
 
-    def __init__(self, tensor: Tensor, level: int, pack: Callable, unpack: Callable) -> None:
+    def __init__(self, tensor: Tensor, level: int, pack: Callable, unpack: Callable, node: Any = None) -> None:
         self.level, self.unpack_hook = level, unpack
         before, modes.floor = modes.floor, OFF
         written = version(tensor._data)
         try:
-            self.content = pack(tensor)
+            self.content = pack(tensor, node) if getattr(pack, "wants_node", False) else pack(tensor)
         finally:
             modes.floor = before
         if version(tensor._data) != written:
@@ -59,18 +59,25 @@ def pack_saved(node: Node, args: Any) -> None:
     if not pairs or not node.saved or node.level:
         return  # a transform's own tape holds values of other tapes, whose history no hook could give back
     given = {id(a._data): a for a in flat(args) if isinstance(a, Tensor) and a._level == node.level}
-
-    def pack(value: Any) -> Any:
-        if type(value) is list or type(value) is tuple:
-            return type(value)([pack(v) for v in value])
-        if not isinstance(value, (ndarray, Value)):
-            return value
-        tensor = given.get(id(value))
-        return Packed(as_tensor(value, node.level) if tensor is None else tensor, node.level, *pairs[-1])
-
     names = zip(node.saved, node.saved_names, strict=True)
-    node.saved = tuple([pack(value) if node.holds_value(name) else value for value, name in names])
+    node.saved = tuple([packed(v, node, given, pairs[-1]) if node.holds_value(name) else v for v, name in names])
     node.packed = node._special = True
+
+
+def packed(value: Any, node: Node, given: dict, pair: tuple) -> Any:
+    """A saved value, or a list of them, packed; ``given`` has the users' own tensors by their data."""
+    if type(value) is list or type(value) is tuple:
+        return type(value)([packed(v, node, given, pair) for v in value])
+    if not isinstance(value, (ndarray, Value)):
+        return value
+    tensor = given.get(id(value))
+    return Packed(as_tensor(value, node.level) if tensor is None else tensor, node.level, *pair, node)
+
+
+def pack_tensor(tensor: Any) -> Any:
+    """A tensor as the hooks in force would have it packed, for those who keep one beside the graph; see :func:`unpacked`."""
+    pairs = _pairs.get()
+    return Packed(tensor, 0, *pairs[-1]) if pairs and isinstance(tensor, Tensor) and not tensor._level else tensor
 
 
 def flat(args: Any) -> list:
@@ -114,8 +121,8 @@ class SavedTensor:
                 "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks "
                 "is allowed at a time."
             )
-        packed = Packed(as_tensor(value, node.level), node.level, pack_hook, unpack_hook)
-        node.saved = (*node.saved[: self._index], packed, *node.saved[self._index + 1 :])
+        made = Packed(as_tensor(value, node.level), node.level, pack_hook, unpack_hook)
+        node.saved = (*node.saved[: self._index], made, *node.saved[self._index + 1 :])
         node.packed = node._special = True
 
 

@@ -1,7 +1,8 @@
 """What may stand between the engine and a node's pull, or between a call and its operation: anomaly mode and its kin.
 
-A *layer* has ``around_pull(inner)``, ``around_run(inner)`` or both, which return what is to be called in place of
-``inner(work, node, grad, saved, edges)`` and ``inner(compute, op, args)``. The layers of a context are wrapped around each
+A *layer* has ``around_pull(inner)``, ``around_run(inner)`` or ``around_compute(inner)``, which return what is to be called
+in place of ``inner(work, node, grad, saved, edges)``, ``inner(compute, op, args)`` (a user's call on tensors) and
+``inner(op, raw)`` (the same call on arrays, whose result is what a node is recorded for). The layers of a context are wrapped around each
 other in the order of ``KINDS``; a second one of a kind replaces the first. The engine asks once a pass; ``pull`` is None
 while no layer is on.
 """
@@ -14,11 +15,11 @@ from typing import Any
 from numpy import ndarray
 from numpy import vdot as public_vdot
 
-from ..interpreters import Value
+from ..interpreters import Value, run
 from .value import close_fast_paths, open_fast_paths
 
 vdot = getattr(public_vdot, "_implementation", public_vdot)  # without NumPy's dispatch: 0.3 µs rather than 0.45
-KINDS = ("zero", "anomaly", "profile")  # from the innermost
+KINDS = ("zero", "anomaly", "budget", "selective", "profile")  # from the innermost
 
 
 class Watch:
@@ -27,13 +28,14 @@ class Watch:
     ``inner_pull`` is for the passes that rules open on their own: what goes wrong there is seen by the outer pass.
     """
 
-    __slots__ = ("inner_pull", "layers", "pull", "run")
+    __slots__ = ("compute", "inner_pull", "layers", "pull", "run")
 
     def __init__(self, layers: dict[str, Any]) -> None:
         self.layers = layers
         self.pull = stacked(layers, KINDS, "around_pull", own_pull)
         self.inner_pull = stacked(layers, KINDS[:1], "around_pull", own_pull)
         self.run = stacked(layers, KINDS, "around_run", lambda compute, op, args: compute(op, args))
+        self.compute = stacked(layers, KINDS, "around_compute", run) or run
 
 
 def stacked(layers: dict[str, Any], kinds: tuple, part: str, innermost: Callable) -> Any:
@@ -60,7 +62,7 @@ def layer_of(kind: str) -> Any:
 def set_layer(kind: str, layer: Any) -> None:
     """Turn a layer on in this context, or (None) off. Those that look at operations need the general path."""
     for each, change in ((layer, close_fast_paths), (layer_of(kind), open_fast_paths)):
-        if getattr(each, "around_run", None) is not None:
+        if getattr(each, "around_run", None) or getattr(each, "around_compute", None):
             change()
     watching.set(Watch({**watching.get().layers, kind: layer}))
 
