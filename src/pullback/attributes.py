@@ -227,6 +227,8 @@ class Attributes:
         out._data, out._flags, out._fn = self._data, self._flags & CARE if self._level else 0, None
         if self._level:
             out._level = self._level
+        if self._inference:
+            out._inference, out._untracked, out._flags = True, True, CARE
         return out
 
     def detach_(self: Any) -> Any:
@@ -257,6 +259,8 @@ class Attributes:
 
     @property
     def _version(self: Any) -> int:
+        if self._inference:
+            raise RuntimeError("Inference tensors do not track version counter. Make a clone() to get a normal tensor.")
         return version(self._data)
 
     @property
@@ -264,7 +268,7 @@ class Attributes:
         return None if self._view is None else self._view.base
 
     def _is_view(self: Any) -> bool:
-        return self._view is not None
+        return self._view is not None and not self._inference
 
     def numel(self) -> int:
         """The number of elements."""

@@ -378,6 +378,9 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
         written = write_data(data, op, index, value)
     except (IndexError, ValueError, OverflowError, RuntimeError):
         return False  # nothing was written; the general way finds the words
+    except BaseException:  # an interrupt: it may have been
+        mark_written(data, "__setitem__")
+        raise
     if written and not tensor._untracked:
         mark_written(data, "__setitem__")
     return written

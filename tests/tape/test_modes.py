@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import copy
+import pickle
 import threading
 
 import pytest
@@ -314,3 +316,67 @@ def test_arguments_that_are_no_modes_are_refused():
         torch.no_grad(False)
     with pytest.raises(TypeError, match="must be bool"):
         torch.inference_mode(1)
+
+
+MADE_INSIDE = [
+    "torch.ones(2)", "torch.tensor([1.0])", "torch.rand(2)", "n.new_zeros(2)", "torch.ones(2, requires_grad=True)",
+    "torch.nn.Linear(2, 2).weight", "torch.stack([n, n])", "n * 2", "r * 2", "n.view(2)", "n[0]", "n.detach()",
+    "r.detach()", "n.sort()[0]", "n.sort()[1]", "n.max(0)[1]", "n.unbind()[0]", "n.to(torch.float64)", "n.float()",
+    "torch.meshgrid(torch.ones(2), torch.ones(2), indexing='ij')[0]", "n.clone()", "n.add_(1)", "r.add_(1)",
+    "n.requires_grad_()", "n.copy_(r)", "n.data", "n.expand(3, 2)", "torch.ones(2).view(2).add_(1)",
+]  # fmt: skip
+USED_OUTSIDE = [
+    "i * 2", "i + r", "i * r", "r * i", "r / i", "i / r", "r * i[0]", "r * i.detach()", "r * i.clone()",
+    "(r + i).sum().backward()", "i.view(2)", "i[0]", "i.unbind()[0]", "i.detach()", "i.data", "i.clone()", "i.t()",
+    "i.clone().requires_grad_()", "i.requires_grad_()", "i.requires_grad_(False)", "i.add_(1)", "i.view(2).add_(1)",
+    "i[0].mul_(2)", "i.data.add_(1)", "i.detach().add_(1)", "i.__setitem__(0, 1.0)", "i.zero_()", "i.unsqueeze_(0)",
+    "i.normal_()", "i._version", "i.view(2)._version", "n.add_(i)", "n.copy_(i)", "r.clone().add_(i)",
+    "r.clone().mul_(i)", "copy.deepcopy(i)", "pickle.loads(pickle.dumps(i))", "torch.nn.Parameter(i)",
+    "torch.nn.Parameter(i, requires_grad=False)", "torch.stack([i, i])", "torch.cat([i, r])", "torch.addcmul(n, i, r)",
+    "torch.nn.functional.linear(r, i.view(1, 2))", "torch.add(n, n, out=i)", "torch.add(i, i, out=n)", "i.sum()",
+    "i.reshape(2)", "i.contiguous()", "i.to(torch.float64)", "torch.func.grad(lambda x: (x * i).sum())(n)",
+]  # fmt: skip
+
+
+def seen(library, expression, inside):
+    """What comes of an expression: of a tensor, what it is; of an error, its type and PyTorch's phrase for it."""
+    n, r = library.ones(2), library.ones(2, requires_grad=True)
+    with library.inference_mode():
+        i = library.ones(2)
+    try:
+        with library.inference_mode(inside):
+            found = eval(expression, {"torch": library, "n": n, "r": r, "i": i, "copy": copy, "pickle": pickle})
+    except RuntimeError as error:
+        return next((phrase for phrase in PHRASES if phrase.lower() in str(error).lower()), str(error))
+    if not isinstance(found, library.Tensor):
+        return found
+    return found.is_inference(), found.requires_grad, found.is_leaf
+
+
+PHRASES = [
+    "inference tensors cannot be saved for backward", "inplace update to inference tensor outside InferenceMode",
+    "do not track version counter", "setting requires_grad=True on inference tensor",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", MADE_INSIDE)
+def test_what_inference_mode_makes_is_as_in_pytorch(torch, expression):
+    assert seen(pullback, expression, True) == seen(torch, expression, True)
+
+
+@pytest.mark.parametrize("expression", USED_OUTSIDE)
+def test_inference_tensors_do_outside_what_they_do_in_pytorch(torch, expression):
+    assert seen(pullback, expression, False) == seen(torch, expression, False)
+
+
+def test_enable_grad_records_nothing_inside_inference_mode(x):
+    with torch.inference_mode(), torch.enable_grad():
+        y = x * 2
+    assert (y.requires_grad, y.is_inference()) == (False, True)
+
+
+def test_inference_tensors_are_ordinary_values_inside_transforms():
+    with torch.inference_mode():
+        scale = torch.full((2,), 3.0)
+        found = torch.func.grad(lambda x: (x * x * scale).sum())(torch.ones(2))
+    assert found.tolist() == [6.0, 6.0]

@@ -62,6 +62,8 @@ class Parameter(Tensor, metaclass=Registered):
         self._data, self._flags, self._fn = data._data, data._flags & ~GRAD, None
         if data._level:
             self._level = data._level
+        if data._inference:
+            self._inference = True
         self.requires_grad_(requires_grad)  # type: ignore[attr-defined]
         return self
 

@@ -72,8 +72,10 @@ def wrote_quickly(op: Op, args: tuple) -> bool:
         return False
     if data.dtype.kind != "f" or overlaps(data) or not data.flags.writeable or target._untracked:
         return False
-    compute(data, value, data)
-    mark_written(data, f"{op.name}_")
+    try:
+        compute(data, value, data)
+    finally:
+        mark_written(data, f"{op.name}_")
     return True
 
 
@@ -95,10 +97,7 @@ def check_target(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     """Raise PyTorch's error where the tensor must not be written."""
     if modes.floor <= target._level and op.diff:
         check_leaf(target, recording)
-    if target._inference and not modes.inference:
-        raise RuntimeError(
-            f"{op.name}_: Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first."
-        )
+    check_inference(op.name, target)
     data = target._data
     if type(data) is ndarray and overlaps(data):
         raise RuntimeError(
@@ -107,6 +106,13 @@ def check_target(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
         )
     if op.broadcasts:
         check_result(op, target, args)
+
+
+def check_inference(name: str, target: Tensor) -> None:
+    if target._inference and not modes.inference and not target._untracked:
+        raise RuntimeError(
+            f"{name}_: Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first."
+        )
 
 
 def overlaps(data: ndarray) -> bool:
@@ -186,12 +192,14 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     recording = recording and bool(op.diff)
     if recording:
         targets = record.targets_of(op, args, 0)
-        needed = record.needed_names(op, tuple([t is not None for t, _ in targets])) if not op.is_formula else op.saved
-        if op.params[0] in needed and raw[0] is data:
+        record.check_savable(op, args, targets, 0)
+        if op.params[0] in record.saved_names(op, targets) and raw[0] is data:
             raw[0] = data.copy()  # the rule reads what the write destroys
-    into(op, data, raw)
-    if not target._untracked:
-        mark_written(data, f"{op.name}_")
+    try:
+        into(op, data, raw)
+    finally:  # also where it was interrupted: something may have been written
+        if not target._untracked:
+            mark_written(data, f"{op.name}_")
     if recording and any(t is not None for t, _ in targets):
         node = record.make_node(op, args, targets, 0)
         node.saved = record.saved_of(op, raw, data, targets)
@@ -365,6 +373,7 @@ def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) 
     settle(target)
     if modes.floor <= target._level:
         check_leaf(target)
+    check_inference(function.__name__, target)
     if target._family is not None and target._view is None:
         raise RuntimeError(
             f"{function.__name__}_: the tensor has views, which would no longer fit it; use {function.__name__}() instead"

@@ -12,6 +12,7 @@ from typing import Any
 from ..context import Setting
 
 OFF = 1 << 62  # above every level
+UNRECORDED = OFF + 1  # grad mode is on, but inference mode keeps all from being recorded
 GENERATOR, COROUTINE, ASYNC_GENERATOR = 0x20, 0x80, 0x200  # flags of code; importing `inspect` would cost milliseconds
 
 
@@ -177,6 +178,11 @@ class no_grad(BareDecorator):
         floor.leave()
 
 
+def enabled() -> int:
+    """The floor where grad mode is on."""
+    return UNRECORDED if inference.get() else 0
+
+
 class enable_grad(BareDecorator):
     """Context manager and decorator: operations inside are recorded, also within :class:`no_grad`.
 
@@ -187,7 +193,7 @@ class enable_grad(BareDecorator):
     """
 
     def __enter__(self) -> None:
-        floor.enter(0)
+        floor.enter(enabled())
 
     def __exit__(self, *exc: object) -> None:
         floor.leave()
@@ -246,7 +252,7 @@ class set_grad_enabled(AtOnce):
     setting = floor
 
     def value(self, mode: bool) -> int:
-        return 0 if mode else OFF
+        return enabled() if mode else OFF
 
 
 class set_multithreading_enabled(AtOnce):

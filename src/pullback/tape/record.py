@@ -14,7 +14,7 @@ from ..interpreters.dual import shape_of
 from ..ops.table import KEEP, Op
 from .graph import Node, node_name_of, node_type
 from .lines import user_frame
-from .modes import modes
+from .modes import modes, switch
 from .promotion import promote
 from .saved import pack_saved
 from .value import CARE, GRAD, Tensor, as_inference, at_level, new, plain, wrap
@@ -148,12 +148,13 @@ def interpret(op: Op, args: Any, level: int) -> Any:
         targets = targets_of(op, args, level)
         if any(target is not None for target, _ in targets):
             return record(op, args, raw, promoted, result, targets, level)
-    if isinstance(result, (tuple, list)):
-        wrapped = [constant(r, level) for r in result]
-        return pack(op, [view_of(op, args, w, i, level) for i, w in enumerate(wrapped)] if op.view else wrapped)
-    result = constant(result, level)
-    result = view_of(op, args, result, 0, level) if op.view else result
-    return as_inference(result) if modes.inference and result._fn is None else result
+    several = isinstance(result, (tuple, list))
+    outputs = [constant(r, level) for r in (result if several else (result,))]
+    if op.view:
+        outputs = [view_of(op, args, out, i, level) for i, out in enumerate(outputs)]
+    if switch.on and modes.inference and not level:
+        outputs = [as_inference(out) if out._fn is None else out for out in outputs]
+    return pack(op, outputs) if several else outputs[0]
 
 
 def constant(data: Any, level: int) -> Tensor:
@@ -198,10 +199,7 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
     outputs = list(result) if several else [result]
     if not any(differentiable(out) for out in outputs):
         return pack(op, [wrap(r) for r in outputs]) if several else wrap(result)
-    if op.saved and any(isinstance(a, Tensor) and a._inference for a in args):
-        raise RuntimeError(
-            f"{op.name}: Inference tensors cannot be saved for backward. Please make a clone to use autograd."
-        )
+    check_savable(op, args, targets, level)
     node = make_node(op, args, targets, level)
     node.saved = saved_of(op, raw, result, targets)
     if not plain:
@@ -214,6 +212,25 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
     if op.view:
         tensors = [view_of(op, args, t, i, level) for i, t in enumerate(tensors)]
     return pack(op, tensors) if several else tensors[0]
+
+
+def check_savable(op: Op, args: Any, targets: list, level: int) -> None:
+    """Raise PyTorch's error where the node would keep an inference tensor, writes to which nobody counts."""
+    if level or not any(has_inference(a) for a in args):
+        return
+    kept = saved_names(op, targets)
+    for name, a in zip(op.params, args, strict=True):
+        if name in kept and has_inference(a):
+            raise RuntimeError(
+                f"Inference tensors cannot be saved for backward: {op.name} would keep {name!r}, which was made in "
+                "inference mode. Please make a clone to use autograd."
+            )
+
+
+def has_inference(a: Any) -> bool:
+    if isinstance(a, (list, tuple)):
+        return any(has_inference(b) for b in a)
+    return isinstance(a, Tensor) and a._inference
 
 
 def make_node(op: Op, args: Any, targets: list, level: int) -> Node:
@@ -267,8 +284,13 @@ def saved_of(op: Op, raw: list, result: Any, targets: list) -> tuple:
         return ()
     if op.is_formula:
         return tuple(raw)
-    needed = needed_names(op, tuple([t is not None for t, _ in targets]))
+    needed = saved_names(op, targets)
     return tuple([read(op, name, raw, result) if name in needed else None for name in op.saved])
+
+
+def saved_names(op: Op, targets: list) -> Any:
+    """The names of what a node keeps."""
+    return op.saved if op.is_formula else needed_names(op, tuple([t is not None for t, _ in targets]))
 
 
 _needed: dict[tuple, frozenset] = {}

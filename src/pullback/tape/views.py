@@ -55,6 +55,8 @@ def link(source: Tensor, step: tuple, result: Tensor) -> Tensor:
     recorded = modes.floor <= source._level and (parent is None or parent.recorded)
     result._view = View(base, (*chain, step), family, recorded)
     result._flags |= CARE
+    if source._inference:
+        result._inference = True
     return result
 
 
