@@ -12,6 +12,7 @@ Not droppable: what came from outside the region, random draws, and what was wri
 import math
 import warnings
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any
@@ -270,20 +271,20 @@ class memory_budget(saved_tensors_hooks):
                 "memory_budget: an array that a dropped tensor must be computed from has been modified by an inplace "
                 "operation since. Write to a clone of it, or after backward()."
             )
-        waiting = dict.fromkeys(order, 0)  # how many computations still need it
+        there: dict[Handle, ndarray] = {}  # what is at hand; what is there already may be dropped while others are kept
+        waiting: dict[Handle, int] = defaultdict(int)  # how many computations still need it
         for h in order:
             for parent in h.recipe.parents():
-                if parent in waiting:
-                    waiting[parent] += 1
-        there: dict[Handle, ndarray] = {}
+                waiting[parent] += 1
+                if (value := parent.value()) is not None:
+                    there[parent] = value
         for h in order:
             if h not in there:
                 there.update(self._run(h.recipe, there))
             for parent in h.recipe.parents():
-                if parent in waiting:
-                    waiting[parent] -= 1
-                    if not waiting[parent] and parent is not handle:
-                        there.pop(parent, None)
+                waiting[parent] -= 1
+                if not waiting[parent]:
+                    del there[parent]
         return there[handle]
 
     def _run(self, recipe: Recipe, there: dict) -> dict:
@@ -306,7 +307,7 @@ def resolve(a: Any, there: dict) -> Any:
     """An argument of a recipe with arrays for handles, those just computed from ``there``."""
     if type(a) is list or type(a) is tuple:
         return type(a)([resolve(b, there) for b in a])
-    return (there[a] if a in there else a.value()) if isinstance(a, Handle) else a
+    return there[a] if isinstance(a, Handle) else a
 
 
 def random_state(op: Op) -> Any:
