@@ -127,7 +127,7 @@ class MemoryReport:
             ("module", self.by_module),
             ("line", self.by_line),
         ):
-            if any(table):
+            if any(table):  # nothing to say where all is outside of modules
                 lines.append(f"by {title}:")
                 lines += [f"  {in_units(n):>10}  {name or '(outside of modules)'}" for name, n in table.items()]
         return "\n".join(lines)
