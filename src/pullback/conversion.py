@@ -39,7 +39,7 @@ def concrete(tensor: Any, asked: str) -> np.ndarray:
     while type(value) is not np.ndarray:
         if isinstance(value, Tensor):
             value = current(value)._data
-        elif isinstance(value, Dual):
+        elif hasattr(value, "primal"):  # a dual number or a series
             value = value.primal
         elif isinstance(value, Traced):
             raise RuntimeError(f"trace: {asked} reads a value that is only known when the program runs")

@@ -1,4 +1,4 @@
-"""Who runs an operation: arrays, dual numbers, batches and traces. (The fifth interpreter, the tape, is a floor up.)"""
+"""Who runs an operation: arrays, dual numbers, series, batches and traces. (The sixth interpreter, the tape, is a floor up.)"""
 
 from .dispatch import Value, recorded_values, run, values
 

@@ -3,6 +3,7 @@
 A tangent that is identically zero is ``None``, and a result without a tangent is no dual at all.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ..ops.table import BILINEAR, LINEAR, Op, rule_names
@@ -56,45 +57,43 @@ def _tangent(value: Any, level: int) -> Any:
 def _push(op: Op, args: Any, primals: list, result: Any, level: int) -> Any:
     """The tangent of the result: the sum of what each operand with a tangent contributes."""
     if op.jvp is LINEAR:
-        return run(op, _tangents_in_place(op, args, primals, level))
+        return run(op, in_place_of(op, args, primals, lambda a: _tangent(a, level)))
     total = None
     for position, name in enumerate(op.params):
         if name not in op.diff:
             continue
         tangent = _tangent(args[position], level)
         if tangent is not None:
-            total = _plus(total, _contribution(op, position, name, tangent, primals, result))
-    return _expanded(total, result)
+            total = plus(total, contribution(op, position, name, tangent, primals, result))
+    return expanded(total, result)
 
 
-def _tangents_in_place(op: Op, args: Any, primals: list, level: int) -> list:
-    """The arguments of a linear operation with tangents for operands, zeros where there is none."""
+def in_place_of(op: Op, args: Any, primals: list, moving: Callable) -> list:
+    """The arguments of a linear operation with what ``moving`` gives for its operands, zeros where that is None."""
     moved = list(primals)
     for position, name in enumerate(op.params):
         if name in op.lists:
-            moved[position] = [
-                _tangent_or_zeros(a, p, level) for a, p in zip(args[position], primals[position], strict=True)
-            ]
+            moved[position] = [_or_zeros(moving(a), p) for a, p in zip(args[position], primals[position], strict=True)]
         elif name in op.diff and primals[position] is not None:
-            moved[position] = _tangent_or_zeros(args[position], primals[position], level)
+            moved[position] = _or_zeros(moving(args[position]), primals[position])
     return moved
 
 
-def _tangent_or_zeros(value: Any, primal: Any, level: int) -> Any:
-    tangent = _tangent(value, level)
+def _or_zeros(tangent: Any, primal: Any) -> Any:
     if tangent is not None:
         return tangent
     return values.zeros_like(primal) if hasattr(primal, "shape") else 0.0
 
 
-def _contribution(op: Op, position: int, name: str, tangent: Any, primals: list, result: Any) -> Any:
+def contribution(op: Op, position: int, name: str, tangent: Any, primals: Any, result: Any) -> Any:
+    """What the motion of one operand adds to the result's."""
     if op.jvp is BILINEAR:
         return run(op, [*primals[:position], tangent, *primals[position + 1 :]])
     rule = op.jvp[name]
     return rule(values, tangent, *[_read(n, op, primals, result) for n in rule_names(rule)[1:]])
 
 
-def _read(name: str, op: Op, primals: list, result: Any) -> Any:
+def _read(name: str, op: Op, primals: Any, result: Any) -> Any:
     """What a rule's parameter stands for."""
     if name in op.params:
         return primals[op.params.index(name)]
@@ -114,15 +113,15 @@ def shape_of(value: Any) -> Any:
     return tuple(getattr(value, "shape", ()))
 
 
-def _plus(total: Any, more: Any) -> Any:
+def plus(total: Any, more: Any) -> Any:
     if total is None:
         return more
     if isinstance(total, tuple):
-        return tuple(_plus(a, b) for a, b in zip(total, more, strict=True))
+        return tuple(plus(a, b) for a, b in zip(total, more, strict=True))
     return total + more
 
 
-def _expanded(tangent: Any, result: Any) -> Any:
+def expanded(tangent: Any, result: Any) -> Any:
     """A tangent of a smaller, broadcast operand takes the result's shape."""
     if tangent is None or isinstance(tangent, (tuple, list)) or isinstance(result, (tuple, list)):
         return tangent

@@ -74,6 +74,7 @@ elementwise(
     "mul(input, other)",
     "The product ``input * other``, element by element.",
     derivative={"input": lambda xp, other: other, "other": lambda xp, input: input},
+    product=("input", "other"),
     aliases=("multiply",),
     errors=lambda t: [((t(2, 3), t(4)), {}, RuntimeError), ((t(2, 3), "two"), {}, TypeError)],
     **WRITABLE,

@@ -296,6 +296,7 @@ CONVOLUTION: dict[str, Any] = {
         ),
         "bias": lambda xp, tangent, stride: as_bias(xp, tangent, len(stride)),
     },
+    "product": ("input", "weight"),
     "batch": batch_maps,
     "node": "ConvolutionBackward0",
 }
@@ -374,6 +375,7 @@ TRANSPOSED = {
         ),
         "bias": CONVOLUTION["jvp"]["bias"],
     },
+    "product": ("input", "weight"),
     "batch": batch_maps,
     "node": "ConvolutionBackward0",
 }

@@ -84,6 +84,7 @@ def linear_form(name, node):
             "weight": lambda xp, tangent, input: xp.linear(input, tangent),
             "bias": lambda xp, tangent: tangent,
         },
+        product=("input", "weight"),
         batch=batch_linear,
         prepare=prepare_linear,
         node=node,

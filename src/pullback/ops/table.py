@@ -55,6 +55,7 @@ class Op:
         "outputs",
         "params",
         "prepare",
+        "product",
         "real",
         "samples",
         "saved",
@@ -82,6 +83,7 @@ class Op:
     view: bool
     real: bool
     prepare: Callable | None
+    product: tuple[str, ...]
     homes: tuple[str, ...]
     domain: tuple[float, float] | None
     errors: Callable | None
@@ -143,6 +145,7 @@ FIELDS: dict[str, Any] = {
     "view": False,
     "real": False,
     "prepare": None,
+    "product": (),
     "homes": ("torch",),
     "domain": None,
     "errors": None,
@@ -213,6 +216,8 @@ def op(signature: str, doc: str, **fields: Any) -> Op:
         broadcasts: the operands broadcast against each other; the engine sums gradients back.
         outputs: the outputs' names, where there are several; ``("*",)`` for a list of any length.
         view: the result shares the first argument's memory.
+        product: two operands in each of which the operation is linear, while others only add to it. Higher derivatives
+            multiply their series at once; for ``BILINEAR`` it need not be said.
         real: the operation has no complex version.
         prepare: ``f(*args) -> args`` brings the arguments of a user's call to their canonical form (dims not
             negative, shapes as tuples) and raises PyTorch's error for bad ones, before anything is computed. Rules
