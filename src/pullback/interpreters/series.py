@@ -22,7 +22,7 @@ from typing import Any
 
 from ..ops.scans import earlier, later
 from ..ops.table import BILINEAR, LINEAR, Op, rule_names
-from .dispatch import Value, bind_operators, run, strip, values
+from .dispatch import Value, bind_operators, depth_of, run, strip, values
 from .dual import contribution, expanded, in_place_of, plus
 
 
@@ -42,7 +42,7 @@ class Series(Value):
     dtype = property(lambda self: self.terms[0].dtype)
 
     def __repr__(self) -> str:
-        return f"SeriesTensor(lvl={self.level}, order={self.space.order}, value=\n    {self.primal!r}\n)"
+        return f"SeriesTensor(lvl={depth_of(self.level)}, order={self.space.order}, value=\n    {self.primal!r}\n)"
 
     def term(self, n: int) -> Any:
         while len(self.terms) <= n:
