@@ -1,10 +1,8 @@
 """What a tensor says about itself, and its part in the graph: the attributes and methods that are no operations."""
 
 import warnings
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from numpy import ndarray
@@ -13,10 +11,11 @@ from . import dtypes
 from .tape import inplace
 from .tape.backward import backward
 from .tape.engine import wait_for
+from .tape.hooks import RemovableHandle, add_hook
 from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.storage import version
-from .tape.value import CARE, GRAD, Tensor, new
+from .tape.value import ANY, CARE, GRAD, Tensor, new
 from .tape.views import settle
 
 
@@ -41,33 +40,6 @@ class Size(tuple):
 
     def __add__(self, other: Any) -> "Size":
         return Size(tuple.__add__(self, tuple(other)))
-
-
-class RemovableHandle:
-    """What registering a hook returns: ``remove()`` takes the hook away. Usable as a context manager."""
-
-    numbers = count()
-
-    def __init__(self, hooks: dict) -> None:
-        self.hooks = weakref.ref(hooks) if isinstance(hooks, OrderedDict) else lambda: hooks
-        self.id = next(self.numbers)
-
-    def remove(self) -> None:
-        hooks = self.hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
-
-    def __enter__(self) -> "RemovableHandle":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
-
-
-def add_hook(hooks: OrderedDict, hook: Callable) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle
 
 
 def current(tensor: Tensor) -> Tensor:
@@ -165,6 +137,33 @@ class Attributes:
         check_grad(self, value)
         self._grad = value
 
+    @property
+    def grad_dtype(self: Any) -> Any:
+        """The dtype of this leaf's ``.grad``, to which gradients are cast: by default its own; None for any dtype."""
+        if current(self)._fn is not None:
+            raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+        own = dtype_of(self._data)
+        return own if self._grad_dtype is None else None if self._grad_dtype is ANY else self._grad_dtype
+
+    @grad_dtype.setter
+    def grad_dtype(self: Any, value: Any) -> None:
+        if current(self)._fn is not None:
+            raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+        if value is not None and not isinstance(value, dtypes.dtype):
+            raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
+        if value is not None and self._grad is not None and dtype_of(self._grad._data) is not value:
+            raise RuntimeError(
+                f"Cannot set grad_dtype to '{value}' because there is already a gradient with dtype "
+                f"'{dtype_of(self._grad._data)}'. Please clear the gradient (.grad = None) before changing grad_dtype, or "
+                "ensure the new grad_dtype matches the existing gradient's dtype."
+            )
+        self._grad_dtype = ANY if value is None else value
+
+    @property
+    def _backward_hooks(self: Any) -> Any:
+        """The hooks of :meth:`register_hook`, by their handles' numbers, or None."""
+        return self._hooks if self._fn is None else (self._fn.hooks or {}).get(inplace.output_number(self))
+
     @grad.deleter
     def grad(self: Any) -> None:
         self._grad = None
@@ -185,10 +184,8 @@ class Attributes:
         current(self)
         if not self._flags & GRAD:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._fn is None or self._retains:
-            return
-        self._retains = True
-        inplace.retain(self)
+        if self._fn is not None and not self._retains:
+            inplace.keep_grad(self)
 
     @property
     def retains_grad(self) -> bool:
@@ -208,12 +205,15 @@ class Attributes:
         node = self._fn
         if node.hooks is None:
             node.hooks = {}
-        node._special = True
+        node.watch()
         return add_hook(node.hooks.setdefault(inplace.output_number(self), OrderedDict()), hook)
 
     def register_post_accumulate_grad_hook(self: Any, hook: Callable) -> RemovableHandle:
         """Call ``hook(tensor)`` after a gradient was added to this leaf's ``.grad``."""
-        if self._fn is not None or not self._flags & GRAD:
+        current(self)
+        if not self._flags & GRAD:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if self._post_hooks is None:
             self._post_hooks = OrderedDict()
@@ -312,11 +312,15 @@ def check_grad(tensor: Any, value: Any) -> None:
         raise RuntimeError("can't assign Variable as its own grad")
     if tuple(value._data.shape) != tuple(tensor._data.shape):
         raise RuntimeError(
-            f"assigned grad has data of a different size: expected {list(tensor._data.shape)}, got {list(value._data.shape)}"
+            f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor of size "
+            f"'{list(tensor._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
-    if dtype_of(value._data) is not dtype_of(tensor._data):
+    expected = tensor._grad_dtype or dtype_of(tensor._data)
+    if dtype_of(value._data) is not expected and expected is not ANY:
         raise RuntimeError(
-            f"assigned grad has data of a different type: expected {dtype_of(tensor._data)}, got {dtype_of(value._data)}"
+            f"attempting to assign a gradient with dtype '{dtype_of(value._data)}' to a tensor with grad_dtype "
+            f"'{expected}'. The gradient must match the tensor's grad_dtype (by default the tensor's dtype); set "
+            "tensor.grad_dtype to that dtype, or to None to allow any."
         )
 
 

@@ -247,7 +247,7 @@ def test_next_functions_lead_to_the_leaves():
     assert y.grad_fn.name() == "AddBackward0"
     (mul, nr), (accumulate, _) = y.grad_fn.next_functions
     assert (mul.name(), nr) == ("MulBackward0", 0)
-    assert accumulate.name() == "AccumulateGrad"
+    assert accumulate.name() == "torch::autograd::AccumulateGrad"
     assert accumulate.variable is x
     assert mul.next_functions[0][0] is accumulate
 

@@ -6,8 +6,9 @@ Names only; what they do is in ``tape/``.
 from typing import Any as _Any
 
 from ..naming import missing_attribute as _missing_attribute
-from ..tape.backward import GradientEdge
+from ..tape.backward import GradientEdge, get_gradient_edge
 from ..tape.graph import Node
+from ..tape.hooks import node_creation_hook, register_multi_grad_hook
 from ..tape.saved import (
     disable_saved_tensors_hooks,
     save_compressed,
@@ -20,6 +21,9 @@ __all__ = [
     "GradientEdge",
     "Node",
     "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "node_creation_hook",
+    "register_multi_grad_hook",
     "save_compressed",
     "save_on_cpu",
     "save_on_disk",

@@ -1,24 +1,51 @@
 """``backward`` and ``grad``: checking what was asked, and handing it to the engine."""
 
-from typing import Any
+import warnings
+from typing import Any, NamedTuple
 
 from numpy import ndarray, ones, ones_like
 
 from ..interpreters import values
+from . import inplace
 from .engine import Pass, edge_of
-from .graph import AccumulateGrad, Node
+from .graph import AccumulateGrad, Node, as_node
 from .promotion import dtype_of
 from .value import CARE, GRAD, Tensor, wrap
 from .views import settle
 
 
-class GradientEdge:
-    """A place in a graph: output number ``output_nr`` of ``node``."""
+class _Edge(NamedTuple):
+    node: Any
+    output_nr: int
+    ownership_token: Any = None  # PyTorch's, for nodes of compiled graphs; None here
 
-    __slots__ = ("node", "output_nr", "shape")
 
-    def __init__(self, node: Node, output_nr: int, shape: Any = None) -> None:
-        self.node, self.output_nr, self.shape = node, output_nr, shape
+class GradientEdge(_Edge):
+    """A place in a graph, output ``output_nr`` of ``node``: for :func:`backward` and :func:`grad` as good as the tensor."""
+
+    like: Any = None  # the tensor's shape and dtype, where it was known
+
+
+def get_gradient_edge(tensor: Any) -> GradientEdge:
+    """Where a tensor's gradient arrives in the graph; it stays valid when the tensor is deleted.
+
+    Raises:
+        RuntimeError: the tensor does not require grad.
+
+    >>> import pullback as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = x * x
+    >>> loss, edge = y.sum(), torch.autograd.graph.get_gradient_edge(y)
+    >>> del y
+    >>> torch.autograd.grad(loss, edge)
+    (tensor([1., 1.]),)
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+    target, nr = edge_of(tensor)
+    edge = GradientEdge(as_node(target), ~nr if nr else 0)
+    edge.like = tuple(tensor._data.shape), dtype_of(tensor._data)
+    return edge
 
 
 def backward(
@@ -47,23 +74,19 @@ def backward(
         work = Pass(0, False, bool(retain_graph), None, True)
         work.run([(tensors._fn, tensors._nr, unit(tensors._data))])
         return
-    roots = as_list(tensors)
-    if grad_tensors is None:
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use "
+                "`grad_tensors`."
+            )
         grad_tensors = grad_variables
-    targets = None
-    if inputs is not None:
-        inputs = as_list(inputs)
-        if not inputs:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-        targets = {target_edge(t): t for t in inputs}
-    given = checked_cotangents(roots, grad_tensors, "tensors")
-    work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), targets and set(targets), True)
+    roots = as_list(tensors)
+    given = checked_cotangents(roots, grad_tensors)
+    targets = None if inputs is None else {target_edge(t, keep=True) for t in checked_inputs(inputs, "backward")}
+    work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), targets, True)
     work.run(start(roots, given, work))
-    for edge, tensor in (targets or {}).items():
-        if edge in work.found and isinstance(tensor, Tensor) and tensor._fn is not None:
-            from .engine import accumulate
-
-            accumulate(tensor, work.found[edge], create_graph, False)
 
 
 def grad(
@@ -98,17 +121,24 @@ def grad(
     (tensor(6.),)
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
-    roots, wanted = as_list(outputs), as_list(inputs)
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other "
+            "parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
+    roots, wanted = as_list(outputs), checked_inputs(inputs, "grad")
     edges = [target_edge(t) for t in wanted]
-    if is_grads_batched:
-        return batched_grad(roots, wanted, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
-    given = checked_cotangents(roots, grad_outputs, "outputs")
+    given = checked_cotangents(roots, grad_outputs, int(is_grads_batched))
     work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), set(edges), False)
-    work.run(start(roots, given, work))
+    found = run_batched(work, roots, given, edges) if is_grads_batched else run_once(work, roots, given, edges)
+    may_miss = bool(allow_unused or materialize_grads)
     return tuple(
-        found_gradient(work, edge, tensor, allow_unused or materialize_grads, materialize_grads)
-        for edge, tensor in zip(edges, wanted, strict=True)
+        [filled(g, t, i, may_miss, materialize_grads) for i, (g, t) in enumerate(zip(found, wanted, strict=True))]
     )
 
 
@@ -134,31 +164,32 @@ def unit(data: Any) -> Any:
     return one
 
 
-def batched_grad(
-    roots: list, wanted: list, cotangents: Any, retain_graph: Any, create: bool, unused: Any, zeros: bool
-) -> tuple:
-    """One backward pass over a batch of cotangents: the pass's values are batched."""
+def run_once(work: Pass, roots: list, given: list, edges: list) -> list:
+    """The gradients at ``edges`` as tensors, None for those that were not reached."""
+    work.run(start(roots, given, work))
+    found = [work.found.get(edge) for edge in edges]
+    return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in found]
+
+
+def run_batched(work: Pass, roots: list, given: list, edges: list) -> list:
+    """As :func:`run_once` for a batch of cotangents, in one pass: its values are batched."""
     from ..interpreters.batched import Batched
     from ..interpreters.dispatch import new_level
 
-    given = as_list(cotangents)
-    size = next(g.shape[0] for g in given if g is not None)
+    sizes = [g._data.shape[0] for g in given if g is not None]
+    if len(set(sizes)) != 1:
+        raise ValueError(
+            "vmap: is_grads_batched=True: Expected all tensors to have the same size in the mapped dimension, got sizes "
+            f"{sizes} for the mapped dimension"
+        )
     with new_level() as level:
-        work = Pass(level_of(roots), create, retain(retain_graph, create), {target_edge(t) for t in wanted}, False)
         work.xp = values
-        lifted = [None if g is None else Batched(g, level) for g in given]
-        edges = [edge_of_root(r) for r in roots]
-        work.run([(*edge, g) for edge, g in zip(edges, lifted, strict=True) if g is not None])
-        found = []
-        for t in wanted:
-            g = work.found.get(target_edge(t))
-            if g is None and not (unused or zeros):
-                raise unused_error()
-            if g is None:
-                found.append(wrap(values.zeros_like(wrap(values.expand(t, (size, *t.shape))))) if zeros else None)
-            else:
-                found.append(unbatched(g, level, size))
-    return tuple(found)
+        for i, (root, cotangent) in enumerate(zip(roots, given, strict=True)):
+            if cotangent is not None:
+                given[i] = Batched(cast_cotangent(root, cotangent), level)
+        work.run([(*target_edge(r), first_cotangent(r, g, work)) for r, g in zip(roots, given, strict=True)])
+        found = [work.found.get(edge) for edge in edges]
+        return [g if g is None else unbatched(g, level, sizes[0]) for g in found]
 
 
 def unbatched(value: Any, level: int, size: int) -> Tensor:
@@ -188,38 +219,72 @@ def level_of(roots: list) -> int:
     return max((r._level if isinstance(r, Tensor) else r.node.level for r in roots), default=0)
 
 
-def target_edge(t: Any) -> tuple:
-    """The edge whose gradient is wanted for an input."""
+def checked_inputs(inputs: Any, what: str) -> list:
+    wanted = as_list(inputs)
+    if not wanted:
+        raise RuntimeError(f"`inputs` argument to `{what}()` cannot be empty.")
+    for t in wanted:
+        if not isinstance(t, (Tensor, GradientEdge)):
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(t).__name__}")
+    return wanted
+
+
+def target_edge(t: Any, keep: bool = False) -> tuple:
+    """The edge by which the gradient of an input arrives; ``keep`` lets a non-leaf retain it."""
     if isinstance(t, GradientEdge):
-        if isinstance(t.node, AccumulateGrad):
-            return t.node.variable, 0
-        return t.node, ~t.output_nr if t.node.several else t.output_nr
-    if not isinstance(t, Tensor):
-        raise TypeError(f"inputs: expected tensors or GradientEdges, got {type(t).__name__}")
+        return edge_of_place(t.node, t.output_nr)
     if t._flags & CARE:
         settle(t)
     if not t._flags & GRAD:
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
+        raise RuntimeError(
+            "can't retain_grad on Tensor that has requires_grad=False"
+            if keep
+            else "One of the differentiated Tensors does not require grad"
+        )
+    if keep and t._fn is not None and not t._retains:
+        inplace.keep_grad(t)
     return edge_of(t)
 
 
-def edge_of_root(root: Any) -> tuple:
-    return target_edge(root) if isinstance(root, GradientEdge) else edge_of(root)
+def edge_of_place(node: Any, nr: int) -> tuple:
+    if not isinstance(node, Node):
+        raise RuntimeError(
+            f"GradientEdge's first object must be an autograd.graph.Node but got {type(node).__name__}"
+        )
+    if not 0 <= nr < node.outputs:
+        raise RuntimeError(f"GradientEdge: {node.name()} has {node.outputs} output(s), but output_nr is {nr}")
+    if isinstance(node, AccumulateGrad) and node.variable is not None:
+        return node.variable, 0
+    return node, ~nr if node.several else nr
 
 
-def checked_cotangents(roots: list, given: Any, what: str) -> list:
+def checked_cotangents(roots: list, given: Any, batch_dims: int = 0) -> list:
     """One cotangent per root, checked; None where it is implicitly one."""
     cotangents = [None] * len(roots) if given is None else as_list(given)
     if len(cotangents) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(cotangents)} gradients")
     for i, (root, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
-        if isinstance(root, Tensor):
-            check_root(root, i)
-            check_cotangent(root, cotangent, i)
+        check_root(root, i)
+        if cotangent is None:
+            check_scalar(root, i)
+        elif not isinstance(cotangent, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(cotangent).__name__}")
+        elif shape_and_dtype(root) is not None:
+            check_cotangent(root, cotangent, i, batch_dims)
     return cotangents
 
 
-def check_root(root: Tensor, i: int) -> None:
+def shape_and_dtype(root: Any) -> Any:
+    """A root's shape and dtype; None for a GradientEdge that was made by hand."""
+    return (tuple(root._data.shape), dtype_of(root._data)) if isinstance(root, Tensor) else root.like
+
+
+def check_root(root: Any, i: int) -> None:
+    if isinstance(root, GradientEdge):
+        edge_of_place(root.node, root.output_nr)
+        return
+    if not isinstance(root, Tensor):
+        raise TypeError(f"Expected output to be a torch.Tensor or a GradientEdge, but got {type(root).__name__}")
     if root._flags & CARE:
         settle(root)
     if not root._flags & GRAD:
@@ -229,59 +294,74 @@ def check_root(root: Tensor, i: int) -> None:
         )
 
 
-def check_cotangent(root: Any, cotangent: Any, i: int) -> None:
-    shape = tuple(root._data.shape)
-    if cotangent is None:
-        if root.numel() != 1:
-            raise RuntimeError(
-                f"grad can be implicitly created only for scalar outputs, but output {i} has shape {list(shape)}; pass "
-                "its gradient, or reduce it (for example by .sum())"
-            )
-        if dtype_of(root._data).is_complex:
-            raise RuntimeError(
-                "grad can be implicitly created only for real scalar outputs but got torch." + dtype_of(root._data).name
-            )
-        return
-    if not isinstance(cotangent, Tensor):
-        raise TypeError(f"gradients can be either Tensors or None, but got {type(cotangent).__name__}")
-    if tuple(cotangent._data.shape) != shape:
+def check_scalar(root: Any, i: int) -> None:
+    """Only a real root of one element needs no cotangent."""
+    shape, dtype = shape_and_dtype(root) or (None, None)
+    if shape is None or any(n != 1 for n in shape):
+        what = f"output {i} has shape {list(shape)}" if shape is not None else f"the shape of output {i} is not known"
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(cotangent._data.shape)}) and "
-            f"output[{i}] has a shape of torch.Size({list(shape)})."
+            f"grad can be implicitly created only for scalar outputs, but {what}; pass its gradient, or reduce it (for "
+            "example by .sum())"
+        )
+    if dtype.is_complex:
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {dtype}")
+
+
+def check_cotangent(root: Any, cotangent: Tensor, i: int, batch_dims: int) -> None:
+    shape, dtype = shape_and_dtype(root)
+    found, kind = tuple(cotangent._data.shape), dtype_of(cotangent._data)
+    if found[batch_dims:] != shape or len(found) < batch_dims:
+        batched = (
+            "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The "
+            "sizes of the remaining dimensions are expected to match the shape of corresponding output. "
+        )
+        raise RuntimeError(
+            f"{batched if batch_dims else ''}Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(found)}) "
+            f"and output[{i}] has a shape of torch.Size({list(shape)})."
+        )
+    if kind is not dtype and (kind.is_complex or dtype.is_complex):
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{i}] has a dtype of {kind} and output[{i}] has a dtype of {dtype}."
         )
 
 
 def start(roots: list, given: list, work: Pass) -> list:
     """The engine's roots: (node or leaf, output number, cotangent)."""
-    return [(*edge_of_root(r), first_cotangent(r, g, work)) for r, g in zip(roots, given, strict=True)]
+    return [(*target_edge(r), first_cotangent(r, g, work)) for r, g in zip(roots, given, strict=True)]
+
+
+def cast_cotangent(root: Any, cotangent: Tensor) -> Tensor:
+    known = shape_and_dtype(root)
+    if known is None or dtype_of(cotangent._data) is known[1]:
+        return cotangent
+    return values.cast(cotangent, known[1])
 
 
 def first_cotangent(root: Any, cotangent: Any, work: Pass) -> Any:
     if cotangent is None:
-        data = root._data
+        data = root._data if isinstance(root, Tensor) else ones(root.like[0], root.like[1].numpy)
         one = ones(data.shape, data.dtype) if type(data) is ndarray else values.ones_like(data)
         return wrap(one) if work.create else one
-    dtype = dtype_of(root._data) if isinstance(root, Tensor) else None
-    if dtype is not None and dtype_of(cotangent._data) is not dtype:
-        cotangent = values.cast(cotangent, dtype)
+    if not isinstance(cotangent, Tensor):  # a batch of them
+        return cotangent
+    cotangent = cast_cotangent(root, cotangent)
     if work.create or cotangent._level != work.level:
         return cotangent
     return cotangent._data
 
 
-def found_gradient(work: Pass, edge: tuple, tensor: Any, may_miss: Any, zeros: bool) -> Any:
-    found = work.found.get(edge)
+def filled(found: Any, target: Any, i: int, may_miss: bool, zeros: bool) -> Any:
+    """A gradient that was found; for one that was not, zeros, None or an error."""
     if found is not None:
-        return found if isinstance(found, Tensor) else wrap(found)
+        return found
     if zeros:
-        return wrap(values.zeros_like(tensor._data))
+        if isinstance(target, GradientEdge):
+            raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
+        return wrap(values.zeros_like(target._data))
     if not may_miss:
-        raise unused_error()
+        raise RuntimeError(
+            f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
+            "this is the desired behavior."
+        )
     return None
-
-
-def unused_error() -> RuntimeError:
-    return RuntimeError(
-        "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-        "the desired behavior."
-    )

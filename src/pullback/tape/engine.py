@@ -15,15 +15,17 @@ from operator import attrgetter
 from sys import getrefcount
 from typing import Any
 
-from numpy import add, asarray, ndarray
+from numpy import add, asarray, empty_like, ndarray
 
 from ..interpreters import Value, recorded_values, values
 from ..kernels import arrays
-from .graph import Freed, Node, revive, saved_values
-from .lines import here
+from .graph import AccumulateGrad, Freed, Node, as_node, revive, saved_values
+from .hooks import Share, call_anyway, check_replacement, check_replacements, name_of, running
+from .lines import describe, here
 from .modes import OFF, modes
-from .storage import last_write, mark_written
-from .value import Tensor, wrap
+from .storage import last_write, mark_written, owner, writes_to
+from .value import ANY, CARE, Tensor, wrap
+from .views import settle
 from .watch import own_pull, watching
 
 by_tick = attrgetter("tick")
@@ -33,7 +35,17 @@ waited_for: dict[int, Any] = {}  # weak references to the leaves that have hooks
 def wait_for(leaf: Tensor) -> None:
     """Note that a leaf has hooks: passes then collect their nodes first, to know when its gradient is complete."""
     key = id(leaf)
+    leaf._watched = True
     waited_for[key] = weakref.ref(leaf, lambda _: waited_for.pop(key, None))
+
+
+def forget_unhooked() -> None:
+    """Take back :func:`wait_for` for leaves whose hooks were all removed."""
+    for key, reference in list(waited_for.items()):
+        leaf = reference()
+        if leaf is not None and not (leaf._hooks or leaf._prehooks or leaf._post_hooks or leaf._posthooks):
+            leaf._watched = False
+            waited_for.pop(key, None)
 
 
 class Pass:
@@ -54,9 +66,12 @@ class Pass:
         "create",
         "found",
         "freed",
+        "grown",
         "level",
+        "notes",
         "owned",
         "queue",
+        "reach",
         "retain",
         "roots",
         "targets",
@@ -74,6 +89,9 @@ class Pass:
         self.owned: set[Any] = set()  # targets whose buffers the engine made, and may write to
         self.queue: list = []
         self.freed: Any = None  # what takes the place of saved values; None where they are retained
+        self.reach: Any = None  # the nodes and leaves that are to come, once they were collected
+        self.grown: list = []  # leaves whose new .grad is recorded
+        self.notes: dict[Any, Any] = {}  # what hooks over several tensors have gathered
 
     def run(self, roots: list, inner: bool = False) -> None:
         """``roots``: triples (node or leaf, output number, gradient). ``inner``: a rule opened this pass."""
@@ -81,28 +99,46 @@ class Pass:
         self.roots, self.around = roots, watch.inner_pull if inner else watch.pull
         if not self.retain:
             self.freed = Freed(here())
-        if self.xp is not arrays or self.targets is not None or waited_for:
-            self.run_in_order(roots)
-            return
-        for target, nr, grad in roots:
-            self.give(target, nr, grad)
-        self.sweep()
-        for leaf, grad in self.buffers.items():
-            accumulate(leaf, grad, False, leaf in self.owned)
-
-    def run_in_order(self, roots: list) -> None:
-        """A pass that collects its nodes first."""
-        order = self.prepare([target for target, _, _ in roots])
-        for target, nr, grad in roots:
-            if self.wanted is None or target in self.wanted:
+        if self.xp is arrays and self.targets is None and not waited_for:
+            for target, nr, grad in roots:
                 self.give(target, nr, grad)
-        for node in order:
-            self.step(node, self.buffers.pop(node, None))
-        for leaf, grad in self.buffers.items():
-            self.finish(leaf, grad, leaf in self.owned)
+            if self.sweep() and not waited_for:
+                for leaf, grad in self.buffers.items():
+                    accumulate(leaf, grad, False, leaf in self.owned)
+                return
+            order = self.prepare([node for _, node in self.queue])
+        else:
+            order = self.prepare([target for target, _, _ in roots])
+            for target, nr, grad in roots:
+                if self.wanted is None or target in self.wanted:
+                    self.give(target, nr, grad)
+        self.run_in_order(order)
 
-    def sweep(self) -> None:
-        """Run the nodes of an ordinary pass, newest first.
+    def run_in_order(self, order: list) -> None:
+        """Run nodes that were collected, in the grad mode of the pass, and finish leaves."""
+        buffers, outer, before = self.buffers, running.work, modes.floor
+        running.work = self
+        if not self.level:
+            modes.floor = 0 if self.create else OFF
+        try:
+            for item in order:
+                grad = buffers.pop(item, None)
+                if grad is None:
+                    if item._watched:
+                        self.pass_over(item)
+                elif item._is_node:
+                    self.run_node(item, grad)
+                else:
+                    self.finish(item, grad)
+            while buffers:
+                self.finish(*buffers.popitem())
+        finally:
+            running.work, modes.floor = outer, before
+        if self.grown:
+            loosen(self.grown)
+
+    def sweep(self) -> bool:
+        """Run the nodes of an ordinary pass, newest first; False where it stopped before a node that has hooks.
 
         A node is queued when its first gradient arrives. The newest of the queue can run: whatever else could send
         it a gradient is newer still, and would be queued, or fed by a queued one, before it. The loop's own lines
@@ -114,6 +150,10 @@ class Pass:
             node = heappop(queue)[1]
             grad = take(node)
             if node._special or node.tick < last_write[0]:
+                if node._watched:
+                    buffers[node] = grad
+                    heappush(queue, (-node.tick, node))
+                    return False
                 self.step(node, grad)
                 continue
             saved, edges = node.saved, node.next
@@ -138,45 +178,99 @@ class Pass:
                         buffers[target] = held = held + g
                         if type(held) is ndarray:
                             owned.add(target)
+        return True
 
     def prepare(self, roots: list) -> list:
-        """The nodes of a pass with targets or hooks on leaves, in order; a waited-for leaf after its last sender."""
-        order, leaves = collect(roots)
+        """The nodes of a pass, newest first. Where there are hooks, each leaf comes right after its last sender: hooks
+        may look at any leaf's ``.grad``."""
+        order, leaves, watched = collect(roots)
         if self.targets is not None:
             self.wanted = leading_to(self.targets, order)
             order = [node for node in order if node in self.wanted]
             leaves = {leaf: None for leaf in leaves if leaf in self.wanted}
-        return with_early_leaves(order, leaves) if leaves else order
+        if watched:
+            complete = [target for target in self.buffers if not target._is_node and target not in leaves]
+            order = complete + with_early_leaves(order, leaves)
+        elif waited_for:
+            forget_unhooked()
+        self.reach = order
+        return order
+
+    def will_reach(self, target: Any) -> bool:
+        """Whether a node or leaf was among those to come when the pass met its first hook."""
+        if type(self.reach) is list:
+            self.reach = set(self.reach)
+        return target in self.reach
+
+    def pass_over(self, item: Any) -> None:
+        """No gradient has come for a node or leaf, and none will."""
+        for hooks in [item._hooks or {}] if not item._is_node else (item.hooks or {}).values():
+            self.call_hooks(hooks, None)
 
     def step(self, node: Any, grad: Any) -> None:
-        """Run one node, with all that may hang on it, in the grad mode of the pass."""
-        before = modes.floor
-        if not self.level:
-            modes.floor = 0 if self.create else OFF
+        """Run one node of an ordinary pass that is no plain one, in the grad mode of the pass."""
+        before, modes.floor = modes.floor, OFF
         try:
             self.run_node(node, grad)
         finally:
             modes.floor = before
 
     def run_node(self, node: Any, grad: Any) -> None:
-        if node._special or self.wanted is not None:
-            grad = self.before(node, grad)
-        if grad is None:
-            return
-        edges = node.next
+        """Run one node, with all that may hang on it: tensor hooks, retained gradients, the node's own hooks."""
+        edges, is_needed = node.next, True
         if self.wanted is not None:
             edges = tuple([t if t in self.wanted else None for t in edges])
-            if not any(t is not None for t in edges):
-                return
+            is_needed = any(t is not None for t in edges)
+            if is_needed:
+                self.capture(node, grad)
+        if node._special:
+            grads = list(grad) if node.several else [grad]
+            for nr, hooks in (node.hooks or {}).items():
+                grads[nr] = self.call_hooks(hooks, grads[nr])
+            keep_retained(node, grads, self.create)
+            grad = grads if node.several else grads[0]
+        if not is_needed:
+            self.capture(node, grad)
+        if is_needed or self.accumulate:
+            self.pull(node, edges if is_needed else None, grad)
+
+    def capture(self, node: Any, grad: Any) -> None:
+        """Note a node's gradients that are wanted."""
+        for nr, g in [(~i, g) for i, g in enumerate(grad)] if node.several else [(0, grad)]:
+            if g is not None and (node, nr) in self.targets:
+                self.found[node, nr] = g
+
+    def pull(self, node: Any, edges: Any, grad: Any) -> None:
+        """Call a node's rules, between its own hooks, and pass on what they give; ``edges`` is None where nobody wants it."""
+        if node._watched and node.prehooks:
+            shown = self.call_prehooks(node.prehooks, grad if node.several else [grad])
+            grad = shown if node.several else shown[0]
+        if grad is None:
+            return
+        if edges is None:
+            grads: Any = (None,) * len(node.next)
+        else:
+            grads = self.pull_rules(node, edges, grad)
+        if node._watched and node.posthooks:
+            fixes = node.fix or (None,) * len(grads)
+            grads = [g if g is None or f is None else conform(self.xp, g, f) for g, f in zip(grads, fixes, strict=True)]
+            grads = self.call_posthooks(node.posthooks, grads, grad if node.several else [grad])
+        if edges is not None:
+            self.pass_on(node, edges, grads)
+
+    def pull_rules(self, node: Any, edges: tuple, grad: Any) -> Any:
         saved = saved_values(node)
         given = revive(node, saved) if self.create and saved else saved
         around = self.around or own_pull
-        grads = around(self, node, grad, given, edges)
+        try:
+            grads = around(self, node, grad, given, edges)
+        except BaseException:
+            if node.always:
+                call_anyway(node, map(self.as_tensor, grad if node.several else [grad]))
+            raise
         if self.freed is not None and saved and node.keeps:
             node.saved = self.freed
-        if node.posthooks is not None:
-            grads = self.after_node(node, grads, grad)
-        self.pass_on(node, edges, grads)
+        return grads
 
     def pass_on(self, node: Node, edges: tuple, grads: Any) -> None:
         """Give each edge its gradient, also where inputs were broadcast, promoted, or one of several outputs."""
@@ -202,100 +296,146 @@ class Pass:
         held = buffers[target]
         held[~nr] = grad if held[~nr] is None else held[~nr] + grad
 
-    def finish(self, leaf: Tensor, grad: Any, owned: bool) -> None:
+    def finish(self, leaf: Any, grad: Any) -> None:
         """All that a leaf will receive is in: run its hooks, and accumulate."""
-        before = modes.floor
-        if not self.level:
-            modes.floor = 0 if self.create else OFF
-        try:
-            self.finish_leaf(leaf, grad, owned)
-        finally:
-            modes.floor = before
-
-    def finish_leaf(self, leaf: Tensor, grad: Any, owned: bool) -> None:
-        if leaf._hooks is not None:
+        owned = leaf in self.owned
+        if leaf._grad_dtype is not None and leaf._grad_dtype is not ANY:
+            grad = conform(self.xp, grad, (tuple(grad.shape), leaf._grad_dtype.numpy))
+        if leaf._hooks:
             grad = self.call_hooks(leaf._hooks, grad)
         if self.targets is not None:
             if (leaf, 0) not in self.targets:
                 return
             self.found[leaf, 0] = grad
-        if self.accumulate:
-            accumulate(leaf, grad, self.create, owned)
-            for hook in list((leaf._post_hooks or {}).values()):
-                hook(leaf)
-
-    def before(self, item: Any, grad: Any) -> Any:
-        """What is rare and comes before a node runs: a leaf in the order, hooks, gradients that someone waits for."""
-        if isinstance(item, Tensor):
-            if grad is not None:
-                self.finish(item, grad, item in self.owned)
-            return None
-        if grad is not None and item._special:
-            grad = self.before_node(item, grad)
-        if self.targets is not None and grad is not None:
-            for nr, g in [(~i, g) for i, g in enumerate(grad)] if item.several else [(0, grad)]:
-                if (item, nr) in self.targets:
-                    self.found[item, nr] = g
-        return grad
+        if not self.accumulate:
+            return
+        if leaf._prehooks:
+            grad = self.call_prehooks(leaf._prehooks, [grad])[0]
+        if grad is None:
+            return
+        accumulate(leaf, grad, self.create, owned and not leaf._watched or None)  # hooks may keep what they were shown
+        if self.create:
+            self.grown.append(leaf)
+        for hook in list((leaf._post_hooks or {}).values()):
+            changed = hook(leaf)
+            if changed is not None and not isinstance(changed, Tensor):
+                raise TypeError(f"expected None, but hook '{name_of(hook)}' returned '{type(changed).__name__}'")
+        if leaf._posthooks:
+            self.call_posthooks(leaf._posthooks, [], [grad])
 
     def as_tensor(self, grad: Any) -> Any:
-        """A gradient as its users see it."""
-        return grad if grad is None or isinstance(grad, Tensor) else wrap(grad)
+        """A gradient as its users see it; what is shared by many, and read-only, is copied."""
+        if grad is None or isinstance(grad, Tensor):
+            return grad
+        return wrap(grad.copy() if type(grad) is ndarray and not grad.flags.writeable else grad)
 
     def as_value(self, grad: Any) -> Any:
-        return grad if self.create or not isinstance(grad, Tensor) or grad._level != self.level else grad._data
+        if self.create or not isinstance(grad, Tensor) or grad._level != self.level:
+            return grad
+        if grad._flags & CARE:
+            settle(grad)
+        return grad._data
 
     def call_hooks(self, hooks: Any, grad: Any) -> Any:
+        """Call tensor hooks one after the other, each on what the one before left.
+
+        Where no gradient came, only hooks over several tensors want to know.
+        """
         for hook in list(hooks.values()):
-            changed = hook(self.as_tensor(grad))
+            if grad is None and type(hook) is not Share:
+                continue
+            shown, stamp = self.as_tensor(grad), last_write[0]
+            changed = hook(shown)
             if changed is not None:
-                check_replacement(hook, changed, grad)
-                grad = self.as_value(changed)
+                check_replacement(hook, changed, shown)
+            if last_write[0] != stamp:
+                self.check_unshared(hook, [shown], stamp)
+            grad = self.as_value(shown if changed is None else changed)
         return grad
 
-    def before_node(self, node: Node, grad: Any) -> Any:
-        """Tensor hooks, node prehooks, then retained gradients: PyTorch's order."""
-        several = node.several
-        grads = list(grad) if several else [grad]
-        for nr, hooks in (node.hooks or {}).items():
-            if grads[nr] is not None:
-                grads[nr] = self.call_hooks(hooks, grads[nr])
-        for hook in list((node.prehooks or {}).values()):
-            changed = hook(tuple(self.as_tensor(g) for g in grads))
+    def call_prehooks(self, hooks: Any, grads: list) -> list:
+        """Call ``hook(grad_outputs)`` one after the other."""
+        for hook in list(hooks.values()):
+            shown, stamp = tuple(map(self.as_tensor, grads)), last_write[0]
+            changed = hook(shown)
             if changed is not None:
-                grads = [None if g is None else self.as_value(g) for g in changed]
-        for nr, reference in (node.captures or {}).items():
-            tensor = reference()
-            if tensor is not None and grads[nr] is not None and self.accumulate:
-                accumulate(tensor, grads[nr], self.create, False)
-        return grads if several else grads[0]
-
-    def after_node(self, node: Node, grads: Any, grad: Any) -> Any:
-        shown = tuple(self.as_tensor(g) for g in (grad if node.several else [grad]))
-        for hook in list(node.posthooks.values()):
-            changed = hook(tuple(self.as_tensor(g) for g in grads), shown)
-            if changed is not None:
-                grads = [None if g is None else self.as_value(g) for g in changed]
+                check_replacements(hook, changed, shown)
+            if last_write[0] != stamp:
+                self.check_unshared(hook, shown, stamp)
+            grads = list(map(self.as_value, shown if changed is None else changed))
         return grads
 
+    def call_posthooks(self, hooks: Any, grads: list, grad_outputs: list) -> list:
+        """Call ``hook(grad_inputs, grad_outputs)`` one after the other."""
+        outputs = tuple(map(self.as_tensor, grad_outputs))
+        for hook in list(hooks.values()):
+            shown, stamp = tuple(map(self.as_tensor, grads)), last_write[0]
+            changed = hook(shown, outputs)
+            if changed is not None:
+                check_replacements(hook, changed, shown)
+            if last_write[0] != stamp:
+                self.check_unshared(hook, shown, stamp)
+            grads = list(map(self.as_value, shown if changed is None else changed))
+        return grads
 
-def collect(roots: list) -> tuple[list, dict]:
-    """The nodes below the roots, newest first, and the leaves whose gradient somebody waits for."""
+    def check_unshared(self, hook: Any, shown: Any, stamp: int) -> None:
+        """Raise where a hook has written to a gradient that others wait for."""
+        others = [(t, g) for t, held in self.buffers.items() for g in (held if type(held) is list else [held])]
+        others += [(None, g) for g in self.found.values()]
+        for i, mine in enumerate(shown):
+            if mine is None or not written_since(mine._data, stamp):
+                continue
+            for target, g in [*others, *[(None, s) for j, s in enumerate(shown) if j != i]]:
+                if g is not None and storage_of(g) is storage_of(mine):
+                    raise RuntimeError(overwritten(hook, mine, target))
+
+
+def keep_retained(node: Node, grads: list, create: bool) -> None:
+    """Store the gradients of tensors that retain theirs."""
+    for nr, reference in (node.captures or {}).items():
+        tensor = reference()
+        if tensor is not None and grads[nr] is not None:
+            accumulate(tensor, grads[nr], create, None)
+
+
+def storage_of(grad: Any) -> Any:
+    data = grad._data if isinstance(grad, Tensor) else grad
+    return owner(data) if type(data) is ndarray else data
+
+
+def written_since(data: Any, stamp: int) -> bool:
+    writes = writes_to(data)
+    return writes is not None and writes.tick > stamp
+
+
+def overwritten(hook: Any, grad: Any, target: Any) -> str:
+    writes: Any = writes_to(grad._data)
+    waiting = f"{target.name()} (recorded at {target.line()})" if target is not None and target._is_node else "others"
+    return (
+        f"hook '{name_of(hook)}': the gradient has been modified by an inplace operation, {writes.op} at "
+        f"{describe(writes.place)}, but {waiting} will receive the same memory. Return a new tensor from the hook instead."
+    )
+
+
+def collect(roots: list) -> tuple[list, dict, bool]:
+    """The nodes at and below the roots, newest first; the leaves there; and whether anything there has hooks."""
     seen: set[Any] = {None}
     order: list[Any] = []
     leaves: dict[Any, None] = {}
     stack: list[Any] = [roots]
+    watched = False
     while stack:
         for target in stack.pop():
             if target not in seen:
                 seen.add(target)
+                watched = watched or target._watched
                 if target._is_node:
                     order.append(target)
                     stack.append(target.next)
-                elif target._hooks or target._post_hooks:
+                else:
                     leaves[target] = None
     order.sort(key=by_tick, reverse=True)
-    return order, leaves
+    return order, leaves, watched
 
 
 def with_early_leaves(order: list, leaves: dict) -> list:
@@ -324,36 +464,28 @@ def conform(xp: Any, grad: Any, fix: tuple) -> Any:
     return grad if dtype is None else xp.cast(grad, dtype)
 
 
-def check_replacement(hook: Any, changed: Any, grad: Any) -> None:
-    """A hook's replacement must be a tensor of the gradient's shape."""
-    if not isinstance(changed, Tensor):
-        raise TypeError(
-            f"hook '{getattr(hook, '__name__', hook)}' returned {type(changed).__name__}, expected Tensor or None"
-        )
-    if tuple(changed.shape) != tuple(grad.shape):  # type: ignore[attr-defined]
-        raise RuntimeError(
-            f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value: "
-            f"expected {tuple(grad.shape)}, got {tuple(changed.shape)}"  # type: ignore[attr-defined]
-        )
-
-
-def accumulate(leaf: Tensor, grad: Any, create: bool, owned: bool) -> None:
+def accumulate(leaf: Any, grad: Any, create: bool, owned: bool | None) -> None:
     """Add a gradient to ``leaf.grad``: in place, unless the pass is recorded.
 
-    An array that no one else holds becomes the ``.grad`` itself; any other is copied.
+    An array that no one else holds (``owned``: it is the engine's; None: surely held by others) becomes the ``.grad``
+    itself, if it is laid out as the leaf; any other is copied.
     """
     before = leaf._grad
-    if create or isinstance(grad, Value) or (before is not None and before._flags):
+    if create or isinstance(grad, Value) or (before is not None and type(before._data) is not ndarray):
         fresh = grad if isinstance(grad, Tensor) else wrap(grad)
-        leaf._grad = fresh if before is None else before + fresh
+        leaf._grad = own_copy(fresh, leaf) if before is None else before + fresh
     elif before is None:
         if type(grad) is not ndarray:
             grad = asarray(grad)
-        if grad.dtype != leaf._data.dtype:
-            grad = arrays.cast(grad, leaf._data.dtype)
+        like, kind = leaf._data, leaf._grad_dtype
+        wanted = like.dtype if kind is None else grad.dtype if kind is ANY else kind.numpy
+        if grad.dtype != wanted:
+            grad = arrays.cast(grad, wanted)
         # 5: the buffer and the pair that held it, the caller's variable, this function's argument, getrefcount's own
-        mine = owned or (grad.base is None and getrefcount(grad) <= 5)
-        leaf._grad = wrap(grad if mine and grad.flags.writeable else grad.copy())
+        mine = owned or (owned is not None and grad.base is None and getrefcount(grad) <= 5)
+        fits = grad.flags.c_contiguous if like.flags.c_contiguous else grad.strides == like.strides
+        keep = mine and grad.flags.writeable and (fits or not modes.grad_layout)
+        leaf._grad = wrap(grad if keep else laid_out(grad, like))
     else:
         held = before._data
         add(held, grad, held)
@@ -362,6 +494,56 @@ def accumulate(leaf: Tensor, grad: Any, create: bool, owned: bool) -> None:
 
 
 NOWHERE = (accumulate.__code__, 0)
+
+
+def own_copy(grad: Tensor, leaf: Tensor) -> Tensor:
+    """A recorded gradient as a leaf's own."""
+    data, like = grad._data, leaf._data
+    if type(data) is not ndarray or type(like) is not ndarray:
+        return grad
+    rows = like.flags.c_contiguous and not data.flags.c_contiguous
+    return values.contiguous(grad) if rows else values.clone(grad)
+
+
+def laid_out(grad: ndarray, like: ndarray) -> ndarray:
+    """A copy with the order of dims in memory that ``like`` has, if that is dense; row by row, if not."""
+    if like.flags.c_contiguous or empty_like(like).strides != like.strides:
+        return grad.copy()
+    copied = empty_like(like, dtype=grad.dtype)
+    copied[...] = grad
+    return copied
+
+
+def loosen(leaves: list) -> None:
+    """Where recorded gradients lead back to the leaves that hold them, let their graphs hold the leaves weakly.
+
+    The leaf in turn holds its ``AccumulateGrad``, which the graph's edges then lead to: there is no cycle, and the memory
+    of graph and leaf is free as soon as nobody uses them. A leaf with hooks is kept, for they shall run.
+    """
+    grads = [leaf._grad._fn for leaf in leaves if leaf._grad is not None]
+    for node in collect(grads)[0]:
+        if type(node) is not AccumulateGrad and any(t is not None and not t._is_node for t in node.next):
+            node.next = tuple([t if t is None or t._is_node or t._watched else weakly(t) for t in node.next])
+
+
+def weakly(leaf: Tensor) -> Node:
+    """The ``AccumulateGrad`` of a leaf, made to be held by the leaf and not to hold it."""
+    node = as_node(leaf)
+    node.reference, node.held = weakref.ref(leaf), None
+    leaf._accumulator = lambda: node
+    return node
+
+
+def call_node(node: Any, grads: tuple) -> Any:
+    """Call a node by hand: the gradients of its inputs; recorded where the grad mode says so."""
+    work = Pass(node.level, modes.floor == 0, True, None, False)
+    work.around = None
+    given = [g if work.create else work.as_value(g) for g in grads]
+    found = work.pull_rules(node, node.next, given if node.several else given[0])
+    fixes = node.fix or (None,) * len(found)
+    found = [g if g is None or f is None else conform(work.xp, g, f) for g, f in zip(found, fixes, strict=True)]
+    shown = tuple(map(work.as_tensor, found))
+    return shown[0] if len(shown) == 1 else shown
 
 
 def pull_back(outputs: list, cotangents: list, inputs: list) -> list:

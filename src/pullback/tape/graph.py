@@ -5,12 +5,16 @@ tick of the clock. Its class is made once per operation, carries the operation a
 PyTorch's name. Invariant: edges lead to smaller ticks, so a graph has no cycles.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ref
 
+from ..clock import tick
 from ..ops.table import Op, rule_names, scaled
 from ..source import define
+from .hooks import RemovableHandle, add_hook
 from .lines import describe
 from .storage import last_write
 from .value import CARE, GRAD, Tensor, at_level, new, wrap
@@ -37,9 +41,13 @@ class Node:
     nrs: Any = None
     _is_node = True
     _special = False  # something hangs on this node that the engine must look at: hooks, retained gradients
+    _watched = False  # hooks do
+    is_boundary = False  # an identity that must see all that passes it
     hooks: Any = None  # per output: tensor hooks
     prehooks: Any = None
     posthooks: Any = None
+    always: tuple = ()  # the posthooks that are called also where the node raises
+    requires_grad = True
     captures: Any = None  # per output: weak references to tensors that retain their grad
     pull: Any = None
 
@@ -84,6 +92,47 @@ class Node:
             return look(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
+    def register_hook(self, fn: Callable) -> RemovableHandle:
+        """Call ``fn(grad_inputs, grad_outputs)``, tuples of gradients, after this node ran in a backward pass.
+
+        What it returns, if not None, is a tuple that replaces ``grad_inputs``.
+
+        >>> import pullback as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> y = x.exp()
+        >>> handle = y.grad_fn.register_hook(lambda grad_inputs, grad_outputs: print(grad_outputs))
+        >>> y.sum().backward()
+        (tensor([1., 1.]),)
+        """
+        if self.posthooks is None:
+            self.posthooks = OrderedDict()
+        self.watch()
+        return add_hook(self.posthooks, fn)
+
+    def register_prehook(self, fn: Callable) -> RemovableHandle:
+        """Call ``fn(grad_outputs)``, a tuple of gradients, before this node runs in a backward pass.
+
+        What it returns, if not None, is a tuple that replaces them.
+        """
+        if self.prehooks is None:
+            self.prehooks = OrderedDict()
+        self.watch()
+        return add_hook(self.prehooks, fn)
+
+    def watch(self) -> None:
+        """Let the engine look for hooks here."""
+        self._special = self._watched = True
+
+    def __call__(self, *grads: Any) -> Any:
+        """The gradients of this node's inputs, for gradients of its outputs."""
+        from .engine import call_node
+
+        return call_node(self, grads)
+
+    def _sequence_nr(self) -> int:
+        """A number that is larger the later the node was made."""
+        return self.tick
+
     def place(self) -> Any:
         """The user's code and instruction that made this node."""
         return None if self.code is None else (self.code, self.lasti)
@@ -93,13 +142,37 @@ class Node:
 
 
 class AccumulateGrad(Node):
-    """The graph's end at a leaf: its gradient is added to ``variable.grad``."""
+    """The graph's end at a leaf: its gradient is added to ``variable.grad``.
+
+    Edges lead to leaves themselves; this node stands for one where somebody looks, and keeps its hooks at the leaf. Only
+    where a leaf must be held weakly does the graph lead through this node, which then hands its gradient on.
+    """
 
     __slots__ = ()
 
     def __init__(self, variable: Tensor) -> None:
-        self.variable = variable
-        self.next, self.saved, self.fix, self.tick, self.code, self.lasti = (), (), None, 0, None, 0
+        self.held, self.reference = variable, None
+        self.saved, self.fix, self.tick, self.code, self.lasti = (), None, -tick(), None, 0
+
+    variable = property(lambda self: self.held if self.reference is None else self.reference())
+    next = property(lambda self: () if self.variable is None else (self.variable,))  # type: ignore[assignment]
+    next_functions = property(lambda self: ())  # type: ignore[assignment]
+    prehooks = property(  # type: ignore[assignment]
+        lambda self: self.variable._prehooks, lambda self, hooks: setattr(self.variable, "_prehooks", hooks)
+    )
+    posthooks = property(  # type: ignore[assignment]
+        lambda self: self.variable._posthooks, lambda self, hooks: setattr(self.variable, "_posthooks", hooks)
+    )
+    op = Op("accumulate(input)", "The input itself.")
+    pull = staticmethod(lambda xp, grad, saved, need: (grad,) * len(need))
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def watch(self) -> None:
+        from .engine import wait_for
+
+        wait_for(self.variable)
 
 
 class Freed:
@@ -115,12 +188,10 @@ def as_node(target: Any) -> Any:
     """What users see of an edge's target: leaves are shown as their ``AccumulateGrad``."""
     if not isinstance(target, Tensor):
         return target
-    import weakref
-
     node = target._accumulator and target._accumulator()
     if node is None:
         node = AccumulateGrad(target)
-        target._accumulator = weakref.ref(node)
+        target._accumulator = ref(node)
     return node
 
 
@@ -279,7 +350,7 @@ def _hang(value: Any, fn: Node, nr: int, level: int) -> Tensor:
 def _alias(value: Any, target: Any, nr: int, level: int, fix: Any) -> Tensor:
     """A tensor over a saved value that differs from the edge's own: promoted, or the leaf's data was replaced since."""
     node = new(Alias)
-    node.next, node.saved, node.tick = (target,), (), getattr(target, "tick", 0)
+    node.next, node.saved, node.tick = (target,), (), tick()
     node.fix = (fix,) if fix is not None and fix[1] is not None else None
     node.code, node.lasti = None, 0
     if nr:

@@ -20,7 +20,7 @@ from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
-from .graph import Node, revive, saved_values
+from .graph import Freed, Node, revive, saved_values
 from .modes import modes
 from .promotion import dtype_of, promote
 from .storage import mark_written, owner
@@ -259,6 +259,12 @@ def retain(target: Tensor) -> None:
     node.captures[output_number(target)] = weakref.ref(target)
 
 
+def keep_grad(target: Tensor) -> None:
+    """Let a non-leaf keep its gradient, whatever is written to it."""
+    target._retains = True
+    retain(target)
+
+
 def output_number(target: Tensor) -> int:
     """Which output of its node a tensor is, counted from 0."""
     return ~target._nr if target._nr else 0
@@ -283,11 +289,14 @@ def rebase(target: Tensor, inner: Node) -> None:
     if old[1] or any(nrs):
         node.nrs = (old[1], *[nrs[i] for i in others])
     node.fix = (None, *[inner.fix[i] if inner.fix else None for i in others])
-    node.saved = (view.chain, inner, self_slot, others)
+    node.saved = (view.chain, inner, self_slot, others, False)
     node.tick = tick()
     if inner.level:
         node.level = inner.level
     node.code, node.lasti = inner.code, inner.lasti
+    if node.written and node.written[0] is not None and node.written[0].is_boundary:
+        node.go_through()
+    record.born(node)
     release(base)
     release(target)
     base._fn, base._nr = node, 0
@@ -301,27 +310,50 @@ def rebase(target: Tensor, inner: Node) -> None:
 
 
 class CopySlices(Node):
-    """A write through a view: the base's gradient outside the written region goes on, inside it goes through the write."""
+    """A write through a view: the base's gradient outside the written region goes on, inside it goes through the write.
+
+    From there it goes on to the base too; or, where the view's own history must see it (``go_through``), to that.
+    """
 
     __slots__ = ()
     op = Op("copy_slices(input)", "The base after a write through one of its views.")
 
+    @property
+    def written(self) -> Any:
+        """The edge that the written view hung on before."""
+        if type(self.saved) is Freed or self.saved[2] is None:
+            return None
+        _, inner, self_slot, _, _ = self.saved
+        return inner.next[self_slot], inner.nrs[self_slot] if inner.nrs else 0
+
+    def go_through(self) -> None:
+        """Give the written region's gradient an edge of its own, to the history that the view had."""
+        target, nr = self.written
+        chain, inner, self_slot, others, apart = self.saved
+        if apart:
+            return
+        self.saved = (chain, inner, self_slot, others, True)
+        self.nrs = (*(self.nrs or (0,) * len(self.next)), nr)
+        self.next, self.fix = (*self.next, target), (*self.fix, None)
+
     @staticmethod
     def pull(xp: Any, grad: Any, saved: tuple, need: Any) -> Any:
-        chain, inner, self_slot, others = saved
+        chain, inner, self_slot, others, apart = saved
         wanted: list[Any] = [None] * (len(others) + (self_slot is not None))
         for i, other in enumerate(others):
             wanted[other] = need[i + 1]
         if self_slot is not None:
-            wanted[self_slot] = need[0]
+            wanted[self_slot] = need[-1] if apart else need[0]
         held = saved_values(inner)
         if xp.recorded and held:
             held = revive(inner, held)
         gradients = inner.pull(xp, view_through(xp, grad, chain), held, tuple(wanted))
+        region = region_gradient(xp, inner, self_slot, gradients)
         mine = None
         if need[0] is not None:
-            mine = through_self(xp, grad, chain, inner, self_slot, gradients)
-        return (mine, *[gradients[i] for i in others])
+            kept = xp.zeros_like(view_through(xp, grad, chain)) if region is None or apart else region
+            mine = with_region(grad, chain, kept)
+        return (mine, *[gradients[i] for i in others], *([region] if apart else []))
 
     pull_complex = pull
 
@@ -334,14 +366,12 @@ def view_through(xp: Any, base: Any, chain: tuple) -> Any:
     return base
 
 
-def through_self(xp: Any, grad: Any, chain: tuple, inner: Node, self_slot: Any, gradients: Any) -> Any:
-    """The gradient of the base before the write."""
+def region_gradient(xp: Any, inner: Node, self_slot: Any, gradients: Any) -> Any:
+    """The gradient of the written view before the write, or None."""
     region = None if self_slot is None else gradients[self_slot]
     if region is not None and inner.fix and inner.fix[self_slot]:
         region = conform(xp, region, inner.fix[self_slot])
-    if region is None:
-        region = xp.zeros_like(view_through(xp, grad, chain))
-    return with_region(grad, chain, region)
+    return region
 
 
 def with_region(base: Any, chain: tuple, region: Any) -> Any:

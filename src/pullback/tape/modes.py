@@ -31,6 +31,8 @@ switch = Switch()
 floor = Setting("floor", 0, switch.on)
 inference = Setting("inference", False, switch.on)
 multithreading = Setting("multithreading", True, set())
+grad_layout = Setting("grad_layout", True, set())  # a new .grad is laid out as its leaf
+births = Setting("births", (), set())  # who is shown every new node
 
 
 class Modes:

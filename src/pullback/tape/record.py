@@ -13,6 +13,7 @@ from ..interpreters import Value, run
 from ..interpreters.dual import shape_of
 from ..ops.table import KEEP, Op
 from .graph import Node, node_name_of, node_type
+from .hooks import born
 from .lines import user_frame
 from .modes import modes, switch
 from .promotion import promote
@@ -245,6 +246,8 @@ def make_node(op: Op, args: Any, targets: list, level: int) -> Node:
     node.tick = tick()
     frame = user_frame(1)
     node.code, node.lasti = frame.f_code, frame.f_lasti
+    if modes.births:
+        born(node)
     return node
 
 

@@ -14,6 +14,7 @@ from numpy import asarray, ndarray
 from ..interpreters import Value
 
 GRAD, CARE = 1, 2
+ANY = "any"  # the ``_grad_dtype`` of a leaf whose .grad may have any dtype
 
 
 class Tensor(Value):
@@ -29,7 +30,8 @@ class Tensor(Value):
     _fn: Any
 
     _is_node = False
-    _special = True  # to the engine, a leaf among nodes is one that hooks wait for
+    _watched = False  # a leaf with hooks of any kind
+    is_boundary = False
     _nr = 0  # 0: its node's only output; -1 - k: output k of several
     _level = 0  # of the transform that it belongs to
     _grad: Any = None
@@ -37,7 +39,10 @@ class Tensor(Value):
     _family: Any = None  # shared by a base and its views; see views.py
     _hooks: Any = None
     _retains = False
+    _prehooks: Any = None  # of the leaf's AccumulateGrad
     _post_hooks: Any = None
+    _posthooks: Any = None
+    _grad_dtype: Any = None  # of its .grad, where it is not the tensor's own
     _inference = False
     _untracked = False  # made by `.data`: writes through it are nobody's business
     _accumulator: Any = None

@@ -1,7 +1,7 @@
 """Module: what owns parameters, buffers and other modules, and can be called.
 
-Responsible for registration by assignment, walking the tree of modules, hooks around ``forward``, and printing; how a
-module's state is written down and read back is in ``state.py``. Invariant: a name is held by at most one of
+Responsible for registration by assignment, walking the tree of modules, and printing; calling a module with its hooks is
+in ``hooks.py``, writing down its state and reading it back in ``state.py``. Invariant: a name is held by at most one of
 ``_parameters``, ``_buffers``, ``_modules`` and the instance's ``__dict__``.
 """
 
@@ -9,16 +9,38 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...attributes import RemovableHandle, add_hook
 from ...tape.modes import no_grad
 from ...tape.value import Tensor
 from ..parameter import Buffer, Parameter
-from .state import State
+from .hooks import (
+    Hooked,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registered,
+)
+
+__all__ = [
+    "Module",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
 
 REGISTERS = ("_parameters", "_buffers", "_modules")
 
 
-class Module(State):
+class Module(Hooked):
     """The base of all neural network modules. Subclasses assign their parts in ``__init__`` and define ``forward``.
 
     >>> import pullback as torch
@@ -39,9 +61,6 @@ class Module(State):
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
-    _forward_hooks: OrderedDict
-    _forward_pre_hooks: OrderedDict
-
     def __init__(self) -> None:
         self.__dict__.update(
             training=True,
@@ -51,70 +70,10 @@ class Module(State):
             _non_persistent_buffers_set=set(),
             _forward_hooks=OrderedDict(),
             _forward_pre_hooks=OrderedDict(),
+            _backward_hooks=OrderedDict(),
+            _backward_pre_hooks=OrderedDict(),
+            _is_full_backward_hook=None,
         )
-
-    # -- calling -------------------------------------------------------------------------------------------------------
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_pre_hooks or self._forward_hooks:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
-
-    def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
-
-    forward: Callable[..., Any] = _no_forward
-
-    def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
-        uncalled = dict(self._forward_hooks)
-        try:
-            for pre_hook in list(self._forward_pre_hooks.values()):
-                args, kwargs = pre_hook(self, args, kwargs)
-            output = self.forward(*args, **kwargs)
-            for key in list(self._forward_hooks):
-                output = uncalled.pop(key)(self, args, kwargs, output)
-            return output
-        except Exception:
-            for hook in uncalled.values():
-                if hook.always_call:
-                    self._call_anyway(hook, args, kwargs)
-            raise
-
-    def _call_anyway(self, hook: "ForwardHook", args: tuple, kwargs: dict) -> None:
-        """Call a hook although the module's call failed; that failure is what the caller shall see."""
-        import warnings
-
-        try:
-            hook(self, args, kwargs, None)
-        except Exception as error:
-            warnings.warn(
-                "module forward hook with ``always_call=True`` raised an exception that was silenced as another error "
-                f"was raised in forward: {error}",
-                stacklevel=3,
-            )
-
-    def register_forward_pre_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before ``forward``; what it returns, if not None, replaces the arguments.
-
-        Args:
-            prepend: run it before the hooks that are there, not after.
-            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or ``(args, kwargs)``.
-        """
-        return _register(self._forward_pre_hooks, ForwardPreHook(hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after ``forward``; what it returns, if not None, replaces the output.
-
-        Args:
-            prepend: run it before the hooks that are there, not after.
-            with_kwargs: call ``hook(module, args, kwargs, output)``.
-            always_call: run it also where ``forward`` or another hook raised, with None for the output.
-        """
-        return _register(self._forward_hooks, ForwardHook(hook, with_kwargs, always_call), prepend)
 
     # -- registration --------------------------------------------------------------------------------------------------
 
@@ -135,7 +94,7 @@ class Module(State):
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
                 f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
-        self._parameters[name] = param
+        self._parameters[name] = registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a buffer: state that is not learnt. One that is not ``persistent`` stays out of the ``state_dict``.
@@ -149,7 +108,7 @@ class Module(State):
             raise TypeError(
                 f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = registered("buffer", self, name, tensor)
         change = self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add
         change(name)
 
@@ -163,7 +122,7 @@ class Module(State):
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{type_name(module)} is not a Module subclass")
         self._check_name("module", name, self._modules, "_modules")
-        self._modules[name] = module
+        self._modules[name] = registered("module", self, name, module)
 
     register_module = add_module
 
@@ -195,7 +154,7 @@ class Module(State):
         elif isinstance(value, Module):
             self._check_initialised("module", "_modules")
             self._forget(name, but="_modules")
-            self._modules[name] = value
+            self._modules[name] = registered("module", self, name, value)
         elif (
             isinstance(value, Buffer) and name not in own.get("_parameters", ()) and name not in own.get("_modules", ())
         ):
@@ -223,13 +182,13 @@ class Module(State):
                 raise TypeError(
                     f"cannot assign '{type_name(value)}' as child module '{name}' (torch.nn.Module or None expected)"
                 )
-            self._modules[name] = None
+            self._modules[name] = registered("module", self, name, None)
         elif name in own.get("_buffers", ()):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
                     f"cannot assign '{type_name(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
                 )
-            self._buffers[name] = value
+            self._buffers[name] = registered("buffer", self, name, value)
         else:
             return False
         return True
@@ -458,46 +417,6 @@ class Module(State):
         if not lines and not children:
             return f"{self._get_name()}()"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
-
-
-class ForwardPreHook:
-    """A hook before ``forward``, called in one way whatever it was registered with."""
-
-    __slots__ = ("hook", "with_kwargs")
-
-    def __init__(self, hook: Callable, with_kwargs: bool) -> None:
-        self.hook, self.with_kwargs = hook, with_kwargs
-
-    def __call__(self, module: Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-        if not self.with_kwargs:
-            result = self.hook(module, args)
-            return (args if result is None else result if isinstance(result, tuple) else (result,)), kwargs
-        result = self.hook(module, args, kwargs)
-        if result is None:
-            return args, kwargs
-        if isinstance(result, tuple) and len(result) == 2:
-            return result
-        raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}.")
-
-
-class ForwardHook:
-    """A hook after ``forward``, called in one way whatever it was registered with."""
-
-    __slots__ = ("always_call", "hook", "with_kwargs")
-
-    def __init__(self, hook: Callable, with_kwargs: bool, always_call: bool) -> None:
-        self.hook, self.with_kwargs, self.always_call = hook, with_kwargs, always_call
-
-    def __call__(self, module: Module, args: tuple, kwargs: dict, output: Any) -> Any:
-        result = self.hook(module, args, kwargs, output) if self.with_kwargs else self.hook(module, args, output)
-        return output if result is None else result
-
-
-def _register(hooks: OrderedDict, hook: Any, prepend: bool) -> RemovableHandle:
-    handle = add_hook(hooks, hook)
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
 
 
 def _conversion(device: Any = None, dtype: Any = None, non_blocking: bool = False, *, tensor: Any = None) -> tuple:

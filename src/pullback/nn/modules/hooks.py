@@ -1,0 +1,384 @@
+"""Calling a module: its hooks before and after ``forward``, and before and after the part of the graph that it recorded.
+
+Hooks of all modules run before a module's own. Backward hooks see the gradients at two boundaries in the graph (see
+``tape/boundary.py``); the module's inputs and outputs are left as they are.
+"""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from ... import tree
+from ...attributes import RemovableHandle, add_hook
+from ...clock import tick
+from ...tape.modes import modes
+from ...tape.value import Tensor, wrap
+from .state import State
+
+_everywhere: OrderedDict = OrderedDict()  # the hooks of all modules, as pairs (kind, hook)
+_registrations: OrderedDict = OrderedDict()
+
+
+def _global(kind: str, of: OrderedDict = _everywhere) -> list:
+    return [hook for its_kind, hook in of.values() if its_kind == kind]
+
+
+class Hooked(State):
+    """The part of a module that calls ``forward``."""
+
+    _forward_hooks: OrderedDict
+    _forward_pre_hooks: OrderedDict
+    _backward_hooks: OrderedDict
+    _backward_pre_hooks: OrderedDict
+    _is_full_backward_hook: bool | None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks or _everywhere:
+            return self._call_with_hooks(args, kwargs)
+        return self.forward(*args, **kwargs)
+
+    def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    forward: Callable[..., Any] = _no_forward
+
+    def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
+        called: set = set()
+        try:
+            for pre_hook in [*_global("forward_pre"), *self._forward_pre_hooks.values()]:
+                args, kwargs = pre_hook(self, args, kwargs)
+            part = BackwardHooks(self)
+            args = part.enter(args)
+            output = self.forward(*args, **kwargs)
+            for hook in [*_global("forward"), *self._forward_hooks.values()]:
+                called.add(hook)
+                output = hook(self, args, kwargs, output)
+            return part.leave(args, output)
+        except Exception:
+            for hook in [*_global("forward"), *self._forward_hooks.values()]:
+                if hook.always_call and hook not in called:
+                    self._call_anyway(hook, args, kwargs)
+            raise
+
+    def _call_anyway(self, hook: "ForwardHook", args: tuple, kwargs: dict) -> None:
+        """Call a hook although the module's call failed; that failure is what the caller shall see."""
+        try:
+            hook(self, args, kwargs, None)
+        except Exception as error:
+            warnings.warn(
+                "module forward hook with ``always_call=True`` raised an exception that was silenced as another error "
+                f"was raised in forward: {error}",
+                stacklevel=3,
+            )
+
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before ``forward``; what it returns, if not None, replaces the arguments.
+
+        Args:
+            prepend: run it before the hooks that are there, not after.
+            with_kwargs: call ``hook(module, args, kwargs)``, which returns None or ``(args, kwargs)``.
+        """
+        return add_hook(self._forward_pre_hooks, ForwardPreHook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after ``forward``; what it returns, if not None, replaces the output.
+
+        Args:
+            prepend: run it before the hooks that are there, not after.
+            with_kwargs: call ``hook(module, args, kwargs, output)``.
+            always_call: run it also where ``forward`` or another hook raised, with None for the output.
+        """
+        return add_hook(self._forward_hooks, ForwardHook(hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of the module's outputs are all there.
+
+        ``grad_output`` is a tuple, with None for what is no tensor or got no gradient; a tuple that the hook returns
+        takes its place in the module's own backward pass.
+        """
+        return add_hook(self._backward_pre_hooks, hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are computed.
+
+        ``grad_input`` is a tuple with an entry for each positional argument, None for what is no tensor; a tuple that the
+        hook returns takes its place. The gradients of the module's parameters are there by then.
+
+        Raises:
+            RuntimeError: the module has hooks of :meth:`register_backward_hook`.
+
+        >>> import pullback as torch
+        >>> from pullback import nn
+        >>> module = nn.ReLU(inplace=True)
+        >>> handle = module.register_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
+        >>> x = torch.tensor([1.0, -1.0], requires_grad=True)
+        >>> module(x * 2).sum().backward()
+        (tensor([1., 0.]),)
+        """
+        self._set_kind(True)
+        return add_hook(self._backward_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
+        """The old form of :meth:`register_full_backward_hook`, which sees the gradients of the module's last operation."""
+        self._set_kind(False)
+        return add_hook(self._backward_hooks, hook)
+
+    def _set_kind(self, is_full: bool) -> None:
+        if self._is_full_backward_hook is (not is_full):
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of "
+                "them."
+            )
+        self._is_full_backward_hook = is_full
+
+
+class ForwardPreHook:
+    """A hook before ``forward``, called in one way whatever it was registered with."""
+
+    __slots__ = ("hook", "with_kwargs")
+
+    def __init__(self, hook: Callable, with_kwargs: bool) -> None:
+        self.hook, self.with_kwargs = hook, with_kwargs
+
+    def __call__(self, module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        if not self.with_kwargs:
+            result = self.hook(module, args)
+            return (args if result is None else result if isinstance(result, tuple) else (result,)), kwargs
+        result = self.hook(module, args, kwargs)
+        if result is None:
+            return args, kwargs
+        if isinstance(result, tuple) and len(result) == 2:
+            return result
+        raise RuntimeError(f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {result}.")
+
+
+class ForwardHook:
+    """A hook after ``forward``, called in one way whatever it was registered with."""
+
+    __slots__ = ("always_call", "hook", "with_kwargs")
+
+    def __init__(self, hook: Callable, with_kwargs: bool, always_call: bool) -> None:
+        self.hook, self.with_kwargs, self.always_call = hook, with_kwargs, always_call
+
+    def __call__(self, module: Any, args: tuple, kwargs: dict, output: Any) -> Any:
+        result = self.hook(module, args, kwargs, output) if self.with_kwargs else self.hook(module, args, output)
+        return output if result is None else result
+
+
+class BackwardHooks:
+    """The backward hooks of one call of a module, and the gradients of its outputs while its part is walked."""
+
+    def __init__(self, module: Any) -> None:
+        own, is_full = list(module._backward_hooks.values()), module._is_full_backward_hook
+        self.module = module
+        self.before = [*_global("full_backward_pre"), *module._backward_pre_hooks.values()]
+        self.after = [*_global("full_backward"), *(own if is_full else ())]
+        self.legacy = [*_global("backward"), *(own if is_full is False else ())]
+        self.edges: list = []  # by which the inputs' gradients arrive
+        self.level = self.since = 0
+        self.grad_outputs: Any = None
+
+    def enter(self, args: tuple) -> tuple:
+        """The arguments as ``forward`` gets them: a tensor that is there twice has two edges."""
+        if self.before or self.after:
+            from ...tape.boundary import edge_of, told_apart, tracked
+
+            args = tuple(told_apart(args))
+            starts = tracked(args)
+            self.edges, self.level = [edge_of(t) for t in starts], starts[0]._level if starts else 0
+            self.input_places = [next((k for k, t in enumerate(starts) if t is a), None) for a in args]
+            self.shapes = [(tuple(a._data.shape), a._data.dtype) if isinstance(a, Tensor) else None for a in args]
+            self.since = tick()
+        return args
+
+    def leave(self, args: tuple, output: Any) -> Any:
+        """The output, hung where the hooks see its gradients."""
+        if self.before or self.after:
+            from ...tape.boundary import own_outputs
+
+            given, spec = tree.flatten(output, is_leaf=lambda part: part is not output)
+            if spec.kind not in (None, tuple) and not isinstance(output, tuple):
+                given, spec = tree.flatten(output)
+            if modes.floor == 0 or any(isinstance(t, Tensor) and t._level for t in given):
+                given = own_outputs(given, self.since)
+                self.hang(given)
+                output = tree.unflatten(given, spec)
+        if self.legacy:
+            self.watch_last(args, output)
+        return output
+
+    def hang(self, outputs: list) -> None:
+        from ...tape.boundary import after_outputs, before_inputs, tracked
+
+        ends = tracked(outputs)
+        if not ends:
+            return
+        edges, self.edges = self.edges, []
+        first = before_inputs(edges, ends, self.since) if edges and self.level == ends[0]._level else None
+        last = after_outputs(ends, tick())
+        self.output_places = [next((k for k, t in enumerate(ends) if t is o), None) for o in outputs]
+        last.register_prehook(self.at_outputs if first is not None else self.at_outputs_only)
+        if first is not None and self.after:
+            first.register_hook(self.at_inputs)
+
+    def at_outputs(self, grads: tuple) -> tuple:
+        """Call the hooks that come before: the gradients of the outputs are there."""
+        shown = tuple([None if k is None else grads[k] for k in self.output_places])
+        for hook in self.before:
+            shown = replaced(hook(self.module, shown), shown, "Backward pre hook", "grad_output")
+        self.grad_outputs = shown
+        changed = {k: g for k, g in zip(self.output_places, shown, strict=True) if k is not None}
+        return tuple([changed[k] for k in range(len(grads))])
+
+    def at_outputs_only(self, grads: tuple) -> tuple:
+        """As :meth:`at_outputs` for a module none of whose inputs requires grad: the other hooks are called right away."""
+        passed = self.at_outputs(grads)
+        nothing = (None,) * len(self.input_places)
+        if self.after:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
+                f"require gradients ({type(self.module).__name__})",
+                stacklevel=2,
+            )
+        for hook in self.after:
+            found = hook(self.module, nothing, self.grad_outputs)
+            if found is not None and any(g is not None for g in found):
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always return None or None for all "
+                    "gradients."
+                )
+        self.grad_outputs = None
+        return passed
+
+    def at_inputs(self, grads: tuple, _: tuple) -> tuple | None:
+        """Call the hooks that come after: the gradients of the inputs are there."""
+        if self.grad_outputs is None:
+            return None
+        given = [None if k is None else grads[k] for k in self.input_places]
+        shown = first = tuple([zeros(of) if g is None else g for g, of in zip(given, self.shapes, strict=True)])
+        for hook in self.after:
+            shown = replaced(hook(self.module, shown, self.grad_outputs), shown, "Backward hook", "grad_input")
+        self.grad_outputs = None
+        changed: list = [None] * len(grads)
+        for k, g, before, new in zip(self.input_places, given, first, shown, strict=True):
+            if k is not None:
+                changed[k] = g if new is before else new
+        return tuple(changed)
+
+    def watch_last(self, args: tuple, output: Any) -> None:
+        """The old form: hooks of the node that made the first output."""
+        outputs = [t for t in tree.leaves(output) if isinstance(t, Tensor)]
+        node = outputs[0].grad_fn if outputs else None  # type: ignore[attr-defined]
+        if node is None:
+            return
+        warn_of_missing(args, output, outputs, node)
+        for hook in self.legacy:
+            node.register_hook(lambda grad_inputs, grads, hook=hook: hook(self.module, grad_inputs, grads))
+
+
+def replaced(found: Any, shown: tuple, who: str, what: str) -> tuple:
+    """What a hook returned in place of what it was shown."""
+    if found is None:
+        return shown
+    if isinstance(found, Tensor):
+        found = (found,)
+    if len(found) != len(shown):
+        raise RuntimeError(f"{who} returned an invalid number of {what}, got {len(found)}, but expected {len(shown)}")
+    return tuple(found)
+
+
+def zeros(of: tuple | None) -> Any:
+    """What is shown for a tensor that got no gradient; None for what is no tensor."""
+    if of is None:
+        return None
+    from numpy import zeros as make
+
+    shape, dtype = of
+    return wrap(make(shape, getattr(dtype, "numpy", dtype)))
+
+
+def warn_of_missing(args: tuple, output: Any, outputs: list, node: Any) -> None:
+    """Warn where hooks of the last node do not see all of a module's gradients."""
+    sources = {t.grad_fn for t in args if isinstance(t, Tensor)}  # type: ignore[attr-defined]
+    if not isinstance(output, (Tensor, tuple)):
+        case, lost = "on a Module that does not return a single Tensor or a tuple of Tensors", "grad_output"
+    elif any(t.grad_fn is not node for t in outputs):
+        case, lost = "when outputs are generated by different autograd Nodes", "grad_output"
+    elif sources != {n for n, _ in node.next_functions}:
+        case, lost = "when the forward contains multiple autograd Nodes", "grad_input"
+    else:
+        return
+    warnings.warn(
+        f"Using a non-full backward hook {case} is deprecated and will be removed in future versions. This hook will be "
+        f"missing some {lost}. Please use register_full_backward_hook to get the documented behavior.",
+        FutureWarning,
+        stacklevel=5,
+    )
+
+
+# -- hooks of all modules ----------------------------------------------------------------------------------------------
+
+
+def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, args)`` before the ``forward`` of every module."""
+    return add_hook(_everywhere, ("forward_pre", ForwardPreHook(hook, False)))
+
+
+def register_module_forward_hook(
+    hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after the ``forward`` of every module; see :meth:`Module.register_forward_hook`."""
+    return add_hook(_everywhere, ("forward", ForwardHook(hook, with_kwargs, always_call)))
+
+
+def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` for every module; see :meth:`Module.register_full_backward_pre_hook`."""
+    return add_hook(_everywhere, ("full_backward_pre", hook))
+
+
+def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` for every module; see :meth:`Module.register_full_backward_hook`."""
+    return _add_backward("full_backward", "backward", hook)
+
+
+def register_module_backward_hook(hook: Callable) -> RemovableHandle:
+    """The old form of :func:`register_module_full_backward_hook`; see :meth:`Module.register_backward_hook`."""
+    return _add_backward("backward", "full_backward", hook)
+
+
+def _add_backward(kind: str, other: str, hook: Callable) -> RemovableHandle:
+    if _global(other):
+        raise RuntimeError(
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of "
+            "them."
+        )
+    return add_hook(_everywhere, (kind, hook))
+
+
+def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` when a parameter is registered; what it returns, if not None, replaces it."""
+    return add_hook(_registrations, ("parameter", hook))
+
+
+def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` when a buffer is registered; what it returns, if not None, replaces it."""
+    return add_hook(_registrations, ("buffer", hook))
+
+
+def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, child)`` when a module is registered; what it returns, if not None, replaces it."""
+    return add_hook(_registrations, ("module", hook))
+
+
+def registered(kind: str, module: Any, name: str, value: Any) -> Any:
+    """What is to be registered, after the hooks of all modules have seen it."""
+    if _registrations and not (kind == "parameter" and value is None):
+        for hook in _global(kind, _registrations):
+            changed = hook(module, name, value)
+            value = value if changed is None else changed
+    return value
