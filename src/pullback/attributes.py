@@ -137,6 +137,10 @@ class Attributes:
         check_grad(self, value)
         self._grad = value
 
+    @grad.deleter
+    def grad(self: Any) -> None:
+        self._grad = None
+
     @property
     def grad_dtype(self: Any) -> Any:
         """The dtype of this leaf's ``.grad``, to which gradients are cast: by default its own; None for any dtype."""
@@ -163,10 +167,6 @@ class Attributes:
     def _backward_hooks(self: Any) -> Any:
         """The hooks of :meth:`register_hook`, by their handles' numbers, or None."""
         return self._hooks if self._fn is None else (self._fn.hooks or {}).get(inplace.output_number(self))
-
-    @grad.deleter
-    def grad(self: Any) -> None:
-        self._grad = None
 
     def backward(
         self: Any,

@@ -14,6 +14,7 @@ _SUBMODULES = ("anomaly_mode", "function", "functional", "grad_mode", "graph")
 _NAMES: dict[str, str] = {
     "Function": "function",
     "detect_anomaly": "anomaly_mode",
+    "enforce_grad_layout_policy": "grad_mode",
     "safe_where": "masks",
     "set_detect_anomaly": "anomaly_mode",
     "set_multithreading_enabled": "grad_mode",

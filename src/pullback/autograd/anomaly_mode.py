@@ -161,7 +161,7 @@ def masked_out(work: Any, node: Node) -> str:
 
 def masking(work: Any, node: Node) -> Any:
     """The nearest operation downstream that leaves elements out; else the one that the zeros came from."""
-    order, _ = collect([target for target, _, _ in work.roots])
+    order, *_ = collect([target for target, _, _ in work.roots])
     senders: dict[Any, list] = {}
     for each in order:
         for target in each.next:

@@ -21,6 +21,7 @@ from ..ops.table import TABLE, Op
 from ..tape.engine import conform, edge_of, pull_back
 from ..tape.fast import call
 from ..tape.graph import Node
+from ..tape.hooks import born
 from ..tape.inplace import check_leaf, set_history
 from ..tape.lines import user_frame
 from ..tape.modes import OFF, modes
@@ -187,6 +188,8 @@ def finish(node: Any, recording: bool, keep: bool, tensors: list, lower: list, o
         save(node, lower, tensors_of(output))
     node.tick = tick()
     hung = [hang(node, recording, o, numbers.get(i), tensors, lower) for i, o in enumerate(outputs)]
+    if recording:
+        born(node)
     node.to_save, node.dirty_tensors, node.non_differentiable = (), (), ()
     if not keep and (not recording or has_backward(node._forward_cls)):
         node.saved_for_forward = None

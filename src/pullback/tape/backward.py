@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from numpy import ndarray, ones, ones_like
 
+from ..dtypes import float32
 from ..interpreters import values
 from . import inplace
 from .engine import Pass, edge_of
@@ -135,7 +136,11 @@ def grad(
     edges = [target_edge(t) for t in wanted]
     given = checked_cotangents(roots, grad_outputs, int(is_grads_batched))
     work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), set(edges), False)
-    found = run_batched(work, roots, given, edges) if is_grads_batched else run_once(work, roots, given, edges)
+    if is_grads_batched:
+        found = run_batched(work, roots, given, edges)
+    else:
+        work.run(start(roots, given, work))
+        found = [work.found.get(edge) for edge in edges]
     may_miss = bool(allow_unused or materialize_grads)
     return tuple(
         [filled(g, t, i, may_miss, materialize_grads) for i, (g, t) in enumerate(zip(found, wanted, strict=True))]
@@ -164,15 +169,8 @@ def unit(data: Any) -> Any:
     return one
 
 
-def run_once(work: Pass, roots: list, given: list, edges: list) -> list:
-    """The gradients at ``edges`` as tensors, None for those that were not reached."""
-    work.run(start(roots, given, work))
-    found = [work.found.get(edge) for edge in edges]
-    return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in found]
-
-
 def run_batched(work: Pass, roots: list, given: list, edges: list) -> list:
-    """As :func:`run_once` for a batch of cotangents, in one pass: its values are batched."""
+    """The gradients at ``edges`` for a batch of cotangents, in one pass: its values are batched."""
     from ..interpreters.batched import Batched
     from ..interpreters.dispatch import new_level
 
@@ -184,12 +182,9 @@ def run_batched(work: Pass, roots: list, given: list, edges: list) -> list:
         )
     with new_level() as level:
         work.xp = values
-        for i, (root, cotangent) in enumerate(zip(roots, given, strict=True)):
-            if cotangent is not None:
-                given[i] = Batched(cast_cotangent(root, cotangent), level)
-        work.run([(*target_edge(r), first_cotangent(r, g, work)) for r, g in zip(roots, given, strict=True)])
+        work.run(start(roots, [None if g is None else Batched(g, level) for g in given], work))
         found = [work.found.get(edge) for edge in edges]
-        return [g if g is None else unbatched(g, level, sizes[0]) for g in found]
+        return [None if g is None else unbatched(g, level, sizes[0]) for g in found]
 
 
 def unbatched(value: Any, level: int, size: int) -> Tensor:
@@ -248,9 +243,7 @@ def target_edge(t: Any, keep: bool = False) -> tuple:
 
 def edge_of_place(node: Any, nr: int) -> tuple:
     if not isinstance(node, Node):
-        raise RuntimeError(
-            f"GradientEdge's first object must be an autograd.graph.Node but got {type(node).__name__}"
-        )
+        raise RuntimeError(f"GradientEdge's first object must be an autograd.graph.Node but got {type(node).__name__}")
     if not 0 <= nr < node.outputs:
         raise RuntimeError(f"GradientEdge: {node.name()} has {node.outputs} output(s), but output_nr is {nr}")
     if isinstance(node, AccumulateGrad) and node.variable is not None:
@@ -270,7 +263,7 @@ def checked_cotangents(roots: list, given: Any, batch_dims: int = 0) -> list:
         elif not isinstance(cotangent, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(cotangent).__name__}")
         elif shape_and_dtype(root) is not None:
-            check_cotangent(root, cotangent, i, batch_dims)
+            cotangents[i] = checked_cotangent(root, cotangent, i, batch_dims)
     return cotangents
 
 
@@ -296,18 +289,18 @@ def check_root(root: Any, i: int) -> None:
 
 def check_scalar(root: Any, i: int) -> None:
     """Only a real root of one element needs no cotangent."""
-    shape, dtype = shape_and_dtype(root) or (None, None)
-    if shape is None or any(n != 1 for n in shape):
-        what = f"output {i} has shape {list(shape)}" if shape is not None else f"the shape of output {i} is not known"
+    shape, dtype = shape_and_dtype(root) or (("unknown",), float32)
+    if any(n != 1 for n in shape):
         raise RuntimeError(
-            f"grad can be implicitly created only for scalar outputs, but {what}; pass its gradient, or reduce it (for "
-            "example by .sum())"
+            f"grad can be implicitly created only for scalar outputs, but output {i} has shape {list(shape)}; pass its "
+            "gradient, or reduce it (for example by .sum())"
         )
     if dtype.is_complex:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {dtype}")
 
 
-def check_cotangent(root: Any, cotangent: Tensor, i: int, batch_dims: int) -> None:
+def checked_cotangent(root: Any, cotangent: Tensor, i: int, batch_dims: int) -> Tensor:
+    """A cotangent of its root's shape, cast to its dtype."""
     shape, dtype = shape_and_dtype(root)
     found, kind = tuple(cotangent._data.shape), dtype_of(cotangent._data)
     if found[batch_dims:] != shape or len(found) < batch_dims:
@@ -324,6 +317,7 @@ def check_cotangent(root: Any, cotangent: Tensor, i: int, batch_dims: int) -> No
             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
             f"grad_output[{i}] has a dtype of {kind} and output[{i}] has a dtype of {dtype}."
         )
+    return cotangent if kind is dtype else values.cast(cotangent, dtype)
 
 
 def start(roots: list, given: list, work: Pass) -> list:
@@ -331,22 +325,12 @@ def start(roots: list, given: list, work: Pass) -> list:
     return [(*target_edge(r), first_cotangent(r, g, work)) for r, g in zip(roots, given, strict=True)]
 
 
-def cast_cotangent(root: Any, cotangent: Tensor) -> Tensor:
-    known = shape_and_dtype(root)
-    if known is None or dtype_of(cotangent._data) is known[1]:
-        return cotangent
-    return values.cast(cotangent, known[1])
-
-
 def first_cotangent(root: Any, cotangent: Any, work: Pass) -> Any:
     if cotangent is None:
         data = root._data if isinstance(root, Tensor) else ones(root.like[0], root.like[1].numpy)
         one = ones(data.shape, data.dtype) if type(data) is ndarray else values.ones_like(data)
         return wrap(one) if work.create else one
-    if not isinstance(cotangent, Tensor):  # a batch of them
-        return cotangent
-    cotangent = cast_cotangent(root, cotangent)
-    if work.create or cotangent._level != work.level:
+    if work.create or not isinstance(cotangent, Tensor) or cotangent._level != work.level:
         return cotangent
     return cotangent._data
 
@@ -354,7 +338,7 @@ def first_cotangent(root: Any, cotangent: Any, work: Pass) -> Any:
 def filled(found: Any, target: Any, i: int, may_miss: bool, zeros: bool) -> Any:
     """A gradient that was found; for one that was not, zeros, None or an error."""
     if found is not None:
-        return found
+        return found if isinstance(found, Tensor) else wrap(found)
     if zeros:
         if isinstance(target, GradientEdge):
             raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")

@@ -48,15 +48,16 @@ def aliased(tensor: Tensor) -> Tensor:
     return call(TABLE["expand"], (tensor, tuple(tensor._data.shape)))
 
 
-def told_apart(tensors: Iterable) -> list:
-    """The same values, with an alias for each tensor that is there already."""
+def told_apart(values: Iterable, since: float = -1) -> list:
+    """The same values, with an alias for each tensor that is there already, or was there before the tick ``since``."""
     seen: set = set()
     found = []
-    for tensor in tensors:
-        if isinstance(tensor, Tensor) and tensor._flags & GRAD:
-            tensor = aliased(tensor) if edge_of(tensor) in seen else tensor
-            seen.add(edge_of(tensor))
-        found.append(tensor)
+    for value in values:
+        if isinstance(value, Tensor) and value._flags & GRAD:
+            is_old = since >= 0 and (value._fn is None or value._fn.tick <= since)
+            value = aliased(value) if is_old or edge_of(value) in seen else value
+            seen.add(edge_of(value))
+        found.append(value)
     return found
 
 
@@ -108,14 +109,3 @@ def after_outputs(outputs: list, tick: int) -> Any:
         tensor._fn, tensor._nr = node, ~i if node.several else 0
         tensor._flags |= CARE if node.several else 0
     return node
-
-
-def own_outputs(values: list, since: int) -> list:
-    """The same values, with an alias for each tensor that was there before the call or is there twice."""
-    found: list = []
-    for value in values:
-        if isinstance(value, Tensor) and value._flags & GRAD:
-            is_old = value._fn is None or value._fn.tick <= since
-            value = aliased(value) if is_old or any(value is f for f in found) else value
-        found.append(value)
-    return found

@@ -22,7 +22,7 @@ from ..kernels import arrays
 from .graph import AccumulateGrad, Freed, Node, as_node, revive, saved_values
 from .hooks import Share, call_anyway, check_replacement, check_replacements, name_of, running
 from .lines import describe, here
-from .modes import OFF, modes
+from .modes import OFF, grad_layout, modes
 from .storage import last_write, mark_written, owner, writes_to
 from .value import ANY, CARE, Tensor, wrap
 from .views import settle
@@ -116,8 +116,8 @@ class Pass:
 
     def run_in_order(self, order: list) -> None:
         """Run nodes that were collected, in the grad mode of the pass, and finish leaves."""
-        buffers, outer, before = self.buffers, running.work, modes.floor
-        running.work = self
+        buffers, before = self.buffers, modes.floor
+        running.enter(self)
         if not self.level:
             modes.floor = 0 if self.create else OFF
         try:
@@ -133,7 +133,8 @@ class Pass:
             while buffers:
                 self.finish(*buffers.popitem())
         finally:
-            running.work, modes.floor = outer, before
+            modes.floor = before
+            running.leave()
         if self.grown:
             loosen(self.grown)
 
@@ -243,7 +244,7 @@ class Pass:
     def pull(self, node: Any, edges: Any, grad: Any) -> None:
         """Call a node's rules, between its own hooks, and pass on what they give; ``edges`` is None where nobody wants it."""
         if node._watched and node.prehooks:
-            shown = self.call_prehooks(node.prehooks, grad if node.several else [grad])
+            shown = self.call_node_hooks(node.prehooks, grad if node.several else [grad])
             grad = shown if node.several else shown[0]
         if grad is None:
             return
@@ -254,7 +255,8 @@ class Pass:
         if node._watched and node.posthooks:
             fixes = node.fix or (None,) * len(grads)
             grads = [g if g is None or f is None else conform(self.xp, g, f) for g, f in zip(grads, fixes, strict=True)]
-            grads = self.call_posthooks(node.posthooks, grads, grad if node.several else [grad])
+            outputs = tuple(map(self.as_tensor, grad if node.several else [grad]))
+            grads = self.call_node_hooks(node.posthooks, grads, outputs)
         if edges is not None:
             self.pass_on(node, edges, grads)
 
@@ -310,10 +312,10 @@ class Pass:
         if not self.accumulate:
             return
         if leaf._prehooks:
-            grad = self.call_prehooks(leaf._prehooks, [grad])[0]
+            grad = self.call_node_hooks(leaf._prehooks, [grad])[0]
         if grad is None:
             return
-        accumulate(leaf, grad, self.create, owned and not leaf._watched or None)  # hooks may keep what they were shown
+        accumulate(leaf, grad, self.create, (owned and not leaf._watched) or None)  # hooks may keep what they saw
         if self.create:
             self.grown.append(leaf)
         for hook in list((leaf._post_hooks or {}).values()):
@@ -321,7 +323,7 @@ class Pass:
             if changed is not None and not isinstance(changed, Tensor):
                 raise TypeError(f"expected None, but hook '{name_of(hook)}' returned '{type(changed).__name__}'")
         if leaf._posthooks:
-            self.call_posthooks(leaf._posthooks, [], [grad])
+            self.call_node_hooks(leaf._posthooks, [], (self.as_tensor(grad),))
 
     def as_tensor(self, grad: Any) -> Any:
         """A gradient as its users see it; what is shared by many, and read-only, is copied."""
@@ -353,24 +355,11 @@ class Pass:
             grad = self.as_value(shown if changed is None else changed)
         return grad
 
-    def call_prehooks(self, hooks: Any, grads: list) -> list:
-        """Call ``hook(grad_outputs)`` one after the other."""
+    def call_node_hooks(self, hooks: Any, grads: list, *more: tuple) -> list:
+        """Call ``hook(grad_outputs)``, or ``hook(grad_inputs, grad_outputs)``, one after the other."""
         for hook in list(hooks.values()):
             shown, stamp = tuple(map(self.as_tensor, grads)), last_write[0]
-            changed = hook(shown)
-            if changed is not None:
-                check_replacements(hook, changed, shown)
-            if last_write[0] != stamp:
-                self.check_unshared(hook, shown, stamp)
-            grads = list(map(self.as_value, shown if changed is None else changed))
-        return grads
-
-    def call_posthooks(self, hooks: Any, grads: list, grad_outputs: list) -> list:
-        """Call ``hook(grad_inputs, grad_outputs)`` one after the other."""
-        outputs = tuple(map(self.as_tensor, grad_outputs))
-        for hook in list(hooks.values()):
-            shown, stamp = tuple(map(self.as_tensor, grads)), last_write[0]
-            changed = hook(shown, outputs)
+            changed = hook(shown, *more)
             if changed is not None:
                 check_replacements(hook, changed, shown)
             if last_write[0] != stamp:
@@ -380,14 +369,17 @@ class Pass:
 
     def check_unshared(self, hook: Any, shown: Any, stamp: int) -> None:
         """Raise where a hook has written to a gradient that others wait for."""
-        others = [(t, g) for t, held in self.buffers.items() for g in (held if type(held) is list else [held])]
-        others += [(None, g) for g in self.found.values()]
+        others = [g for held in self.buffers.values() for g in (held if type(held) is list else [held])]
+        others += self.found.values()
         for i, mine in enumerate(shown):
-            if mine is None or not written_since(mine._data, stamp):
-                continue
-            for target, g in [*others, *[(None, s) for j, s in enumerate(shown) if j != i]]:
-                if g is not None and storage_of(g) is storage_of(mine):
-                    raise RuntimeError(overwritten(hook, mine, target))
+            writes: Any = None if mine is None else writes_to(mine._data)
+            if writes is not None and writes.tick > stamp:
+                memory = storage_of(mine)
+                if any(g is not None and storage_of(g) is memory for g in [*others, *shown[:i], *shown[i + 1 :]]):
+                    raise RuntimeError(
+                        f"hook '{name_of(hook)}': the gradient has been modified by an inplace operation, {writes.op} at "
+                        f"{describe(writes.place)}, but others will receive the same memory. Return a new tensor instead."
+                    )
 
 
 def keep_retained(node: Node, grads: list, create: bool) -> None:
@@ -401,20 +393,6 @@ def keep_retained(node: Node, grads: list, create: bool) -> None:
 def storage_of(grad: Any) -> Any:
     data = grad._data if isinstance(grad, Tensor) else grad
     return owner(data) if type(data) is ndarray else data
-
-
-def written_since(data: Any, stamp: int) -> bool:
-    writes = writes_to(data)
-    return writes is not None and writes.tick > stamp
-
-
-def overwritten(hook: Any, grad: Any, target: Any) -> str:
-    writes: Any = writes_to(grad._data)
-    waiting = f"{target.name()} (recorded at {target.line()})" if target is not None and target._is_node else "others"
-    return (
-        f"hook '{name_of(hook)}': the gradient has been modified by an inplace operation, {writes.op} at "
-        f"{describe(writes.place)}, but {waiting} will receive the same memory. Return a new tensor from the hook instead."
-    )
 
 
 def collect(roots: list) -> tuple[list, dict, bool]:
@@ -471,7 +449,8 @@ def accumulate(leaf: Any, grad: Any, create: bool, owned: bool | None) -> None:
     itself, if it is laid out as the leaf; any other is copied.
     """
     before = leaf._grad
-    if create or isinstance(grad, Value) or (before is not None and type(before._data) is not ndarray):
+    held = None if before is None else before._data
+    if create or isinstance(grad, Value) or (before is not None and not (type(held) is ndarray and held.flags.writeable)):
         fresh = grad if isinstance(grad, Tensor) else wrap(grad)
         leaf._grad = own_copy(fresh, leaf) if before is None else before + fresh
     elif before is None:
@@ -484,10 +463,9 @@ def accumulate(leaf: Any, grad: Any, create: bool, owned: bool | None) -> None:
         # 5: the buffer and the pair that held it, the caller's variable, this function's argument, getrefcount's own
         mine = owned or (owned is not None and grad.base is None and getrefcount(grad) <= 5)
         fits = grad.flags.c_contiguous if like.flags.c_contiguous else grad.strides == like.strides
-        keep = mine and grad.flags.writeable and (fits or not modes.grad_layout)
+        keep = mine and grad.flags.writeable and (fits or not grad_layout.get())
         leaf._grad = wrap(grad if keep else laid_out(grad, like))
     else:
-        held = before._data
         add(held, grad, held)
         if getrefcount(held) > 3:  # held by more than the tensor, this variable and the call: perhaps saved by a node
             mark_written(held, "gradient accumulation", NOWHERE)

@@ -4,14 +4,14 @@ When each hook runs is the engine's affair. Invariant: a hook lives where it was
 graph) and nowhere else, so it goes when that goes.
 """
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 from weakref import ref
 
-from .modes import modes
+from ..context import Setting
+from .modes import births
 from .promotion import dtype_of
 from .value import Tensor, close_fast_paths, open_fast_paths
 
@@ -83,11 +83,7 @@ def check_replacements(hook: Any, changed: Any, shown: Sequence) -> None:
 # -- hooks over several tensors ----------------------------------------------------------------------------------------
 
 
-class _Running(threading.local):
-    work: Any = None
-
-
-running = _Running()  # the innermost pass of each thread, for hooks that ask about it
+running = Setting("running", None, set())  # the innermost pass, for hooks that ask about it
 
 
 class Share:
@@ -109,14 +105,15 @@ class MultiGradHook:
         self.edges, self.fn, self.mode = [ref(t if t._fn is None else t._fn) for t in tensors], fn, mode
 
     def receive(self, index: int, grad: Any) -> None:
-        notes = running.work.notes
+        work = running.get()
+        notes = work.notes
         if self.mode == "any":
             if grad is not None and self not in notes:
                 notes[self] = True
                 self.fn(grad)
             return
         if self not in notes:
-            expected = [i for i, edge in enumerate(self.edges) if running.work.will_reach(edge())]
+            expected = [i for i, edge in enumerate(self.edges) if work.will_reach(edge())]
             notes[self] = [len(expected), [None] * len(self.edges)]
         state = notes[self]
         state[0] -= 1
@@ -172,8 +169,9 @@ def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable, *, mode: s
 
 def born(node: Any) -> None:
     """Show a new node to those that wait for it in this thread."""
-    for hook in modes.births:
-        hook(node)
+    if births.live:
+        for hook in births.get():
+            hook(node)
 
 
 class node_creation_hook:
@@ -225,11 +223,11 @@ class node_creation_hook:
 
     def __enter__(self) -> "node_creation_hook":
         close_fast_paths()
-        modes.births = (*modes.births, self.receive)
+        births.enter((*births.get(), self.receive))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        modes.births = modes.births[:-1]
+        births.leave()
         open_fast_paths()
 
 

@@ -267,6 +267,19 @@ class set_multithreading_enabled(AtOnce):
     setting = multithreading
 
 
+class enforce_grad_layout_policy(AtOnce):
+    """Whether a new ``.grad`` is laid out in memory as its leaf; where not, a gradient may be taken as it comes.
+
+    Args:
+        mode: whether it is.
+    """
+
+    setting = grad_layout
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(mode)
+
+
 class inference_mode(DecoratorContextManager):
     """Context manager and decorator: like :class:`no_grad`, and what is made inside can never enter a graph.
 

@@ -246,8 +246,7 @@ def make_node(op: Op, args: Any, targets: list, level: int) -> Node:
     node.tick = tick()
     frame = user_frame(1)
     node.code, node.lasti = frame.f_code, frame.f_lasti
-    if modes.births:
-        born(node)
+    born(node)
     return node
 
 

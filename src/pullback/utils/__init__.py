@@ -8,7 +8,7 @@ from . import data
 
 __all__ = ["data"]
 
-_SUBMODULES = ("checkpoint", "safetensors")  # loaded when they are first asked for
+_SUBMODULES = ("checkpoint", "hooks", "safetensors")  # loaded when they are first asked for
 
 
 def __getattr__(name: str) -> _Any:

@@ -7,14 +7,21 @@ Hooks of all modules run before a module's own. Backward hooks see the gradients
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ... import tree
 from ...attributes import RemovableHandle, add_hook
 from ...clock import tick
 from ...tape.modes import modes
-from ...tape.value import Tensor, wrap
+from ...tape.value import Tensor
 from .state import State
+
+__all__ = [  # noqa: RUF022 (the order of the page)
+    "register_module_forward_pre_hook", "register_module_forward_hook", "register_module_full_backward_pre_hook",
+    "register_module_full_backward_hook", "register_module_backward_hook", "register_module_parameter_registration_hook",
+    "register_module_buffer_registration_hook", "register_module_module_registration_hook",
+]  # fmt: skip
 
 _everywhere: OrderedDict = OrderedDict()  # the hooks of all modules, as pairs (kind, hook)
 _registrations: OrderedDict = OrderedDict()
@@ -34,7 +41,8 @@ class Hooked(State):
     _is_full_backward_hook: bool | None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks or _everywhere:
+        own = self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks
+        if own or _everywhere:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
@@ -186,45 +194,42 @@ class BackwardHooks:
     def enter(self, args: tuple) -> tuple:
         """The arguments as ``forward`` gets them: a tensor that is there twice has two edges."""
         if self.before or self.after:
-            from ...tape.boundary import edge_of, told_apart, tracked
+            from ...tape import boundary
 
-            args = tuple(told_apart(args))
-            starts = tracked(args)
-            self.edges, self.level = [edge_of(t) for t in starts], starts[0]._level if starts else 0
-            self.input_places = [next((k for k, t in enumerate(starts) if t is a), None) for a in args]
-            self.shapes = [(tuple(a._data.shape), a._data.dtype) if isinstance(a, Tensor) else None for a in args]
+            args = tuple(boundary.told_apart(args))
+            starts = boundary.tracked(args)
+            self.edges, self.level = [boundary.edge_of(t) for t in starts], starts[0]._level if starts else 0
+            self.input_places = places(args, starts)
             self.since = tick()
         return args
 
     def leave(self, args: tuple, output: Any) -> Any:
         """The output, hung where the hooks see its gradients."""
-        if self.before or self.after:
-            from ...tape.boundary import own_outputs
-
-            given, spec = tree.flatten(output, is_leaf=lambda part: part is not output)
-            if spec.kind not in (None, tuple) and not isinstance(output, tuple):
-                given, spec = tree.flatten(output)
-            if modes.floor == 0 or any(isinstance(t, Tensor) and t._level for t in given):
-                given = own_outputs(given, self.since)
-                self.hang(given)
-                output = tree.unflatten(given, spec)
         if self.legacy:
             self.watch_last(args, output)
-        return output
+        if not (self.before or self.after):
+            return output
+        flat = not isinstance(output, (Tensor, tuple))  # of a tuple the hooks see each entry, of a dict each leaf
+        given, spec = tree.flatten(output, is_leaf=None if flat else lambda part: part is not output)
+        return tree.unflatten(self.hang(given), spec)
 
-    def hang(self, outputs: list) -> None:
-        from ...tape.boundary import after_outputs, before_inputs, tracked
+    def hang(self, outputs: list) -> list:
+        from ...tape import boundary
 
-        ends = tracked(outputs)
-        if not ends:
-            return
-        edges, self.edges = self.edges, []
-        first = before_inputs(edges, ends, self.since) if edges and self.level == ends[0]._level else None
-        last = after_outputs(ends, tick())
-        self.output_places = [next((k for k, t in enumerate(ends) if t is o), None) for o in outputs]
-        last.register_prehook(self.at_outputs if first is not None else self.at_outputs_only)
-        if first is not None and self.after:
-            first.register_hook(self.at_inputs)
+        if not (ends := boundary.tracked(outputs)) or modes.floor > ends[0]._level:
+            return outputs
+        outputs = boundary.told_apart(outputs, self.since)
+        ends, edges = boundary.tracked(outputs), self.edges
+        self.output_places, self.edges = places(outputs, ends), []
+        if edges and self.level == ends[0]._level:
+            first = boundary.before_inputs(edges, ends, self.since)
+            if self.after:
+                first.register_hook(self.at_inputs)
+        else:
+            self.input_places = [None] * len(self.input_places)
+        last = boundary.after_outputs(ends, tick())
+        last.register_prehook(self.at_outputs)
+        return outputs
 
     def at_outputs(self, grads: tuple) -> tuple:
         """Call the hooks that come before: the gradients of the outputs are there."""
@@ -232,93 +237,55 @@ class BackwardHooks:
         for hook in self.before:
             shown = replaced(hook(self.module, shown), shown, "Backward pre hook", "grad_output")
         self.grad_outputs = shown
-        changed = {k: g for k, g in zip(self.output_places, shown, strict=True) if k is not None}
-        return tuple([changed[k] for k in range(len(grads))])
-
-    def at_outputs_only(self, grads: tuple) -> tuple:
-        """As :meth:`at_outputs` for a module none of whose inputs requires grad: the other hooks are called right away."""
-        passed = self.at_outputs(grads)
-        nothing = (None,) * len(self.input_places)
-        if self.after:
+        if self.after and not any(k is not None for k in self.input_places):
             warnings.warn(
                 "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
                 f"require gradients ({type(self.module).__name__})",
                 stacklevel=2,
             )
-        for hook in self.after:
-            found = hook(self.module, nothing, self.grad_outputs)
-            if found is not None and any(g is not None for g in found):
-                raise RuntimeError(
-                    "Backward hook for Modules where no input requires gradient should always return None or None for all "
-                    "gradients."
-                )
-        self.grad_outputs = None
-        return passed
+            self.at_inputs((), ())
+        return tuple([g for k, g in zip(self.output_places, shown, strict=True) if k is not None])
 
     def at_inputs(self, grads: tuple, _: tuple) -> tuple | None:
         """Call the hooks that come after: the gradients of the inputs are there."""
         if self.grad_outputs is None:
             return None
-        given = [None if k is None else grads[k] for k in self.input_places]
-        shown = first = tuple([zeros(of) if g is None else g for g, of in zip(given, self.shapes, strict=True)])
+        shown = tuple([None if k is None else grads[k] for k in self.input_places])
         for hook in self.after:
             shown = replaced(hook(self.module, shown, self.grad_outputs), shown, "Backward hook", "grad_input")
         self.grad_outputs = None
-        changed: list = [None] * len(grads)
-        for k, g, before, new in zip(self.input_places, given, first, shown, strict=True):
-            if k is not None:
-                changed[k] = g if new is before else new
-        return tuple(changed)
+        return tuple([g for k, g in zip(self.input_places, shown, strict=True) if k is not None])
 
     def watch_last(self, args: tuple, output: Any) -> None:
         """The old form: hooks of the node that made the first output."""
         outputs = [t for t in tree.leaves(output) if isinstance(t, Tensor)]
-        node = outputs[0].grad_fn if outputs else None  # type: ignore[attr-defined]
+        node: Any = outputs[0].grad_fn if outputs else None  # type: ignore[attr-defined]
         if node is None:
             return
-        warn_of_missing(args, output, outputs, node)
+        sources = {t.grad_fn for t in args if isinstance(t, Tensor)}  # type: ignore[attr-defined]
+        if len(outputs) > 1 or sources != {source for source, _ in node.next_functions}:
+            warnings.warn(
+                "Using a non-full backward hook when the forward contains multiple autograd Nodes is deprecated and will be "
+                "removed in future versions. This hook will be missing some gradients. Please use "
+                "register_full_backward_hook to get the documented behavior.",
+                FutureWarning,
+                stacklevel=4,
+            )
         for hook in self.legacy:
-            node.register_hook(lambda grad_inputs, grads, hook=hook: hook(self.module, grad_inputs, grads))
+            node.register_hook(partial(hook, self.module))
+
+
+def places(values: Any, tensors: list) -> list:
+    """For each value which of the tensors it is, or None."""
+    return [next((k for k, t in enumerate(tensors) if t is value), None) for value in values]
 
 
 def replaced(found: Any, shown: tuple, who: str, what: str) -> tuple:
     """What a hook returned in place of what it was shown."""
-    if found is None:
-        return shown
-    if isinstance(found, Tensor):
-        found = (found,)
+    found = shown if found is None else (found,) if isinstance(found, Tensor) else tuple(found)
     if len(found) != len(shown):
         raise RuntimeError(f"{who} returned an invalid number of {what}, got {len(found)}, but expected {len(shown)}")
-    return tuple(found)
-
-
-def zeros(of: tuple | None) -> Any:
-    """What is shown for a tensor that got no gradient; None for what is no tensor."""
-    if of is None:
-        return None
-    from numpy import zeros as make
-
-    shape, dtype = of
-    return wrap(make(shape, getattr(dtype, "numpy", dtype)))
-
-
-def warn_of_missing(args: tuple, output: Any, outputs: list, node: Any) -> None:
-    """Warn where hooks of the last node do not see all of a module's gradients."""
-    sources = {t.grad_fn for t in args if isinstance(t, Tensor)}  # type: ignore[attr-defined]
-    if not isinstance(output, (Tensor, tuple)):
-        case, lost = "on a Module that does not return a single Tensor or a tuple of Tensors", "grad_output"
-    elif any(t.grad_fn is not node for t in outputs):
-        case, lost = "when outputs are generated by different autograd Nodes", "grad_output"
-    elif sources != {n for n, _ in node.next_functions}:
-        case, lost = "when the forward contains multiple autograd Nodes", "grad_input"
-    else:
-        return
-    warnings.warn(
-        f"Using a non-full backward hook {case} is deprecated and will be removed in future versions. This hook will be "
-        f"missing some {lost}. Please use register_full_backward_hook to get the documented behavior.",
-        FutureWarning,
-        stacklevel=5,
-    )
+    return found
 
 
 # -- hooks of all modules ----------------------------------------------------------------------------------------------

@@ -12,30 +12,8 @@ from typing import Any
 from ...tape.modes import no_grad
 from ...tape.value import Tensor
 from ..parameter import Buffer, Parameter
-from .hooks import (
-    Hooked,
-    register_module_backward_hook,
-    register_module_buffer_registration_hook,
-    register_module_forward_hook,
-    register_module_forward_pre_hook,
-    register_module_full_backward_hook,
-    register_module_full_backward_pre_hook,
-    register_module_module_registration_hook,
-    register_module_parameter_registration_hook,
-    registered,
-)
-
-__all__ = [
-    "Module",
-    "register_module_backward_hook",
-    "register_module_buffer_registration_hook",
-    "register_module_forward_hook",
-    "register_module_forward_pre_hook",
-    "register_module_full_backward_hook",
-    "register_module_full_backward_pre_hook",
-    "register_module_module_registration_hook",
-    "register_module_parameter_registration_hook",
-]
+from .hooks import *  # noqa: F403
+from .hooks import Hooked, registered
 
 REGISTERS = ("_parameters", "_buffers", "_modules")
 
@@ -61,6 +39,7 @@ class Module(Hooked):
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
+
     def __init__(self) -> None:
         self.__dict__.update(
             training=True,
