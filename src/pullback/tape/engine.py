@@ -449,8 +449,12 @@ def accumulate(leaf: Any, grad: Any, create: bool, owned: bool | None) -> None:
     itself, if it is laid out as the leaf; any other is copied.
     """
     before = leaf._grad
-    held = None if before is None else before._data
-    if create or isinstance(grad, Value) or (before is not None and not (type(held) is ndarray and held.flags.writeable)):
+    held: Any = None if before is None else before._data
+    if (
+        create
+        or isinstance(grad, Value)
+        or (before is not None and not (type(held) is ndarray and held.flags.writeable))
+    ):
         fresh = grad if isinstance(grad, Tensor) else wrap(grad)
         leaf._grad = own_copy(fresh, leaf) if before is None else before + fresh
     elif before is None:
