@@ -28,7 +28,7 @@ FLOORS = [
     ["func"],
     ["compile"],
     ["overrides"],
-    ["arguments", "conversion", "copying", "creation", "from_data", "info", "sampling"],
+    ["arguments", "conversion", "numpy_protocols", "copying", "creation", "from_data", "info", "sampling"],
     ["attributes", "indexing", "tensor"],
     ["tape"],
     ["interpreters"],

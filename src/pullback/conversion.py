@@ -100,7 +100,6 @@ def to_int(self: Any) -> int:
 
 
 def to_complex(self: Any) -> complex:
-    warn_of_history(self)
     return complex(single(self, "complex()"))
 
 
@@ -200,35 +199,36 @@ def as_array(self: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarr
     return np.array(array, dtype=dtype, copy=copy)
 
 
-# NumPy's functions that have an operation: an array beside a tensor becomes a tensor, and history goes on.
-OPERATIONS = {
-    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div", "power": "pow",
-    "matmul": "matmul", "floor_divide": "floor_divide", "remainder": "remainder", "less": "lt", "less_equal": "le",
-    "greater": "gt", "greater_equal": "ge", "equal": "eq", "not_equal": "ne", "bitwise_and": "bitwise_and",
-    "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor",
-}  # fmt: skip
+def to_dlpack(
+    self: Any, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
+) -> Any:
+    """A DLPack capsule on the tensor's memory, for another array library.
+
+    Raises:
+        BufferError: the tensor requires grad, or its dtype or the device asked for is not one of the exchange's.
+    """
+    if self.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    assert stream is None, "stream should be None on cpu."
+    return concrete(self, "__dlpack__()").__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
 
 
-def apply_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """NumPy's ufunc on tensors: our operation of that name where there is one, else NumPy on what they hold."""
-    name = OPERATIONS.get(ufunc.__name__)
-    if method == "__call__" and not kwargs and name in functions:
-        return functions[name](*[operand(value) for value in inputs])
-    arrays = [to_numpy(value) if isinstance(value, Tensor) else value for value in inputs]
-    outs = kwargs.get("out", ())
-    if outs:
-        kwargs["out"] = tuple(to_numpy(out) if isinstance(out, Tensor) else out for out in outs)
-    result = getattr(ufunc, method)(*arrays, **kwargs)
-    if outs:
-        return outs[0] if len(outs) == 1 else outs
-    return tuple(wrap(each) for each in result) if isinstance(result, tuple) else wrap(result)
+def dlpack_device(self: Any) -> tuple[int, int]:
+    return concrete(self, "__dlpack_device__()").__dlpack_device__()
 
 
-def operand(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        dtypes.from_numpy(value.dtype)
-        return wrap(np.ascontiguousarray(value).reshape(value.shape))
-    return value.item() if isinstance(value, np.generic) else value
+def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """NumPy's ufuncs on tensors: see ``numpy_protocols``."""
+    from .numpy_protocols import apply_ufunc
+
+    return apply_ufunc(ufunc, method, inputs, kwargs)
+
+
+def array_function(self: Any, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
+    """NumPy's functions on tensors: see ``numpy_protocols``."""
+    from .numpy_protocols import apply_function
+
+    return apply_function(func, args, kwargs)
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ MEMBERS = {
     "equal": equal, "allclose": allclose, "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
     "__complex__": to_complex, "__index__": to_index, "__iter__": iterate, "__contains__": contains,
     "__reversed__": backwards, "__repr__": show, "__format__": formatted,
-    "numpy": to_numpy, "__array__": as_array, "__array_ufunc__": apply_ufunc, "__array_priority__": 1000,
+    "numpy": to_numpy, "__array__": as_array, "__dlpack__": to_dlpack, "__dlpack_device__": dlpack_device, "__array_ufunc__": array_ufunc, "__array_function__": array_function, "__array_priority__": 1000,
 }  # fmt: skip
 for name, member in MEMBERS.items():
     setattr(Tensor, name, member)

@@ -5,6 +5,7 @@ do so in one deep copy, or one pickle, of both. What comes back is a leaf.
 """
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,11 @@ def rebuilt(kind: type, whole: np.ndarray, place: tuple | None, requires_grad: b
 
 def reduce(self: Any, protocol: Any) -> tuple:
     whole, place = take_apart(self)
+    for hook in (self._hooks or {}).values():
+        warnings.warn(
+            f"backward hook {hook!r} on tensor will not be serialized: register it again on what is loaded",
+            stacklevel=2,
+        )
     return rebuilt, (type(self), whole, place, self.requires_grad, own_attributes(self))
 
 

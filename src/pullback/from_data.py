@@ -69,7 +69,50 @@ def array_from(data: Any) -> np.ndarray | None:
         return checked_array(data)
     if not isinstance(data, np.generic) and hasattr(data, "__array__"):
         return checked_array(np.asarray(data))
-    return None
+    return array_of_dlpack(data) if hasattr(data, "__dlpack__") else None
+
+
+class Capsule:
+    """A bare DLPack capsule as an object that has the protocol."""
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **ignored: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def array_of_dlpack(data: Any, copy: bool | None = None) -> np.ndarray:
+    data = Capsule(data) if type(data).__name__ == "PyCapsule" else data
+    if not hasattr(data, "__dlpack__"):
+        raise RuntimeError(
+            f"from_dlpack received an invalid capsule: expected one, or __dlpack__, not {type(data).__name__}"
+        )
+    try:
+        return checked_array(np.from_dlpack(data, copy=copy))
+    except ValueError as error:
+        if "apsule" not in str(error):
+            raise
+        raise RuntimeError(
+            "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might "
+            "have already constructed a tensor from it once."
+        ) from None
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor on the memory of another library's array, through DLPack: an object with ``__dlpack__``, or a capsule.
+
+    >>> import numpy as np
+    >>> array = np.zeros(2)
+    >>> torch.from_dlpack(array)[0] = 1
+    >>> array
+    array([1., 0.])
+    """
+    check_device(device)
+    return made("from_dlpack", array_of_dlpack(ext_tensor, copy), {})
 
 
 def checked_array(array: np.ndarray) -> np.ndarray:
@@ -176,7 +219,7 @@ def shared(obj: Any, dtype: dtypes.dtype | None) -> Tensor | None:
         return from_numpy(obj)
     if isinstance(obj, (bytes, bytearray, memoryview)):
         return frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
-    return None
+    return from_dlpack(obj) if hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule" else None
 
 
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
@@ -254,6 +297,7 @@ __all__ = [
     "ShortTensor",
     "as_tensor",
     "asarray",
+    "from_dlpack",
     "from_numpy",
     "frombuffer",
     "tensor",

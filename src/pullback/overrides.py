@@ -44,7 +44,17 @@ CONTAINERS = (list, tuple)
 # Functions that tensors' subclasses do not take over, and those that nobody does.
 ONLY_MODES = {from_data.tensor, from_data.as_tensor, from_data.asarray}
 IGNORED = {
-    *("is_tensor", "is_storage", "typename", "from_numpy", "frombuffer", "manual_seed", "seed", "initial_seed"),
+    *(
+        "is_tensor",
+        "is_storage",
+        "typename",
+        "from_dlpack",
+        "from_numpy",
+        "frombuffer",
+        "manual_seed",
+        "seed",
+        "initial_seed",
+    ),
     *("get_rng_state", "set_rng_state", "broadcast_shapes"),
 }
 INTERNAL = {"__array_function__", "__array_ufunc__", "__iter__", "__new__", "as_subclass", "interpret", "rank"}
