@@ -217,20 +217,6 @@ def dlpack_device(self: Any) -> tuple[int, int]:
     return concrete(self, "__dlpack_device__()").__dlpack_device__()
 
 
-def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """NumPy's ufuncs on tensors: see ``numpy_protocols``."""
-    from .numpy_protocols import apply_ufunc
-
-    return apply_ufunc(ufunc, method, inputs, kwargs)
-
-
-def array_function(self: Any, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
-    """NumPy's functions on tensors: see ``numpy_protocols``."""
-    from .numpy_protocols import apply_function
-
-    return apply_function(func, args, kwargs)
-
-
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
@@ -380,7 +366,7 @@ MEMBERS = {
     "equal": equal, "allclose": allclose, "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
     "__complex__": to_complex, "__index__": to_index, "__iter__": iterate, "__contains__": contains,
     "__reversed__": backwards, "__repr__": show, "__format__": formatted,
-    "numpy": to_numpy, "__array__": as_array, "__dlpack__": to_dlpack, "__dlpack_device__": dlpack_device, "__array_ufunc__": array_ufunc, "__array_function__": array_function, "__array_priority__": 1000,
+    "numpy": to_numpy, "__array__": as_array, "__dlpack__": to_dlpack, "__dlpack_device__": dlpack_device, "__array_priority__": 1000,
 }  # fmt: skip
 for name, member in MEMBERS.items():
     setattr(Tensor, name, member)

@@ -315,6 +315,23 @@ def __init_subclass__(cls: type, **options: Any) -> None:
         intercept_all()
 
 
+# -- NumPy's protocols of the same kind --------------------------------------------------------------------------------
+
+
+def __array_ufunc__(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """NumPy's ufuncs on tensors: see ``numpy_protocols``."""
+    from .numpy_protocols import apply_ufunc
+
+    return apply_ufunc(ufunc, method, inputs, kwargs)
+
+
+def __array_function__(self: Any, func: Any, types: Any, args: tuple, kwargs: dict) -> Any:
+    """NumPy's functions on tensors: see ``numpy_protocols``."""
+    from .numpy_protocols import apply_function
+
+    return apply_function(func, args, kwargs)
+
+
 # -- switches and modes ------------------------------------------------------------------------------------------------
 
 
@@ -508,12 +525,8 @@ def get_default_nowrap_functions() -> set:
     return {Tensor.grad.__get__, Tensor._base.__get__}  # type: ignore[attr-defined]
 
 
-for member in (
-    as_subclass,
-    staticmethod(_make_subclass),
-    classmethod(__torch_function__),
-    classmethod(__init_subclass__),
-):
+CLASS_MEMBERS = (staticmethod(_make_subclass), classmethod(__torch_function__), classmethod(__init_subclass__))
+for member in (as_subclass, __array_ufunc__, __array_function__, *CLASS_MEMBERS):
     setattr(Tensor, member.__name__, member)
 prepare()
 
