@@ -22,6 +22,8 @@ class _Torch:
     """The functions of ``torch`` by name."""
 
     def __getattr__(self, name: str) -> Callable:
+        if name not in functions:
+            raise AttributeError(name)
         return functions[name]
 
 
