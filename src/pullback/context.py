@@ -1,24 +1,36 @@
-"""Settings: values that each thread, and each asynchronous task, has for itself.
+"""What threads have apart, and how they share: settings of each thread and task, and locks.
 
 A setting lies in a context variable: a task that waits in the middle of a block keeps its own, and others see none of
 it; a task starts with what its creator has. A thread starts with the defaults, also where Python copies the context of
 the thread that starts it (free-threaded builds do): a value counts only in the thread that set it.
 """
 
+import os
+import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
-from threading import get_ident
+from threading import RLock, get_ident
 from typing import Any
 from weakref import ref
 
+HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def make_lock() -> Any:
+    """A lock that is free in a forked child, whatever other threads of the parent were doing."""
+    lock = RLock()  # for a signal's handler, or the collection of garbage, may need it within its own block
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined]
+    return lock
+
 
 class Held:
-    """A value that a block or a call set, the thread it counts in, and what holds again when the block is left."""
+    """A value that a block or a call set, by whom, in what thread, and what holds again when the block is left."""
 
-    __slots__ = ("__weakref__", "outer", "thread", "value")
+    __slots__ = ("__weakref__", "by", "outer", "thread", "value")
 
-    def __init__(self, value: Any, outer: "Held | None") -> None:
-        self.value, self.outer, self.thread = value, outer, get_ident()
+    def __init__(self, value: Any, outer: "Held | None", by: Any) -> None:
+        self.value, self.outer, self.by, self.thread = value, outer, by, get_ident()
 
 
 class Setting:
@@ -53,17 +65,25 @@ class Setting:
         """Set the value until the block that is open ends, or for good where none is."""
         if value != self.get():
             held = self.top()
-            outer = held and held.outer
-            self.hold(None if outer is None and value == self.default else Held(value, outer))
+            outer, by = (None, None) if held is None else (held.outer, held.by)
+            self.hold(None if by is None and value == self.default else Held(value, outer, by))
 
-    def enter(self, value: Any) -> None:
-        """Begin a block in which the value holds."""
-        self.hold(Held(value, self.top()))
+    def enter(self, value: Any, by: Any = None) -> None:
+        """Begin a block of the manager ``by``, in which the value holds."""
+        before = self.variable.get()
+        try:
+            self.hold(Held(value, self.top(), by))
+        except BaseException:  # an interrupt, after which no one would end the block
+            self.variable.set(before)
+            raise
 
-    def leave(self) -> None:
-        """End the block begun last."""
+    def leave(self, by: Any = None) -> None:
+        """End the innermost block of a manager, and any inside it that an interrupt kept from ending."""
         held = self.top()
-        self.variable.set(held and held.outer)
+        while held is not None and held.by is not by:
+            held = held.outer
+        if held is not None:
+            self.variable.set(held.outer)
 
     def hold(self, held: Held | None) -> None:
         if held is not None and held.value != self.default:

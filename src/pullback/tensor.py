@@ -11,6 +11,7 @@ from typing import Any
 from numpy import generic, ndarray
 
 from . import attributes, indexing, ops  # noqa: F401  (the tensor's own members; and the table filled)
+from .context import make_lock
 from .interpreters.dispatch import OPERATORS
 from .ops.table import OVERLOADS, TABLE, Op, Overload
 from .ops.transposition import PROPERTIES
@@ -23,6 +24,9 @@ from .tape.value import Tensor
 Record = Op | Overload
 
 
+making = make_lock()  # held while a function or member is made and put in its place
+
+
 class Namespace(dict):
     """Public functions by name, made from their records when they are first asked for."""
 
@@ -31,9 +35,12 @@ class Namespace(dict):
         self.records: dict[str, Record] = {}
 
     def __missing__(self, name: str) -> Callable:
-        function = self[name] = twin(public_function(self.records[name]), name)
-        for notice in on_function:
-            notice(function)
+        with making:
+            if name in self.keys():
+                return self[name]
+            function = self[name] = twin(public_function(self.records[name]), name)
+            for notice in on_function:
+                notice(function)
         return function
 
     def __contains__(self, name: object) -> bool:
@@ -72,11 +79,14 @@ class LazyMember:
         self.name, self.make = name, make
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        made = self.make()
-        made = made if isinstance(made, property) else twin(made, self.name)
-        setattr(Tensor, self.name, made)
-        for notice in on_member:
-            notice(self.name, made)
+        with making:
+            made = vars(Tensor)[self.name]
+            if made is self:
+                made = self.make()
+                made = made if isinstance(made, property) else twin(made, self.name)
+                setattr(Tensor, self.name, made)
+                for notice in on_member:
+                    notice(self.name, made)
         return made if instance is None else made.__get__(instance, owner)
 
 
@@ -88,8 +98,9 @@ def public_function(record: Record) -> Callable:
     key = id(record)
     if key not in _made:
         function = make_function(record)
-        _made[key] = function = gathering(function) if record.star == record.params[0] else function
+        function = gathering(function) if record.star == record.params[0] else function
         function.__doc__, function.__module__ = record.doc, "pullback"
+        _made.setdefault(key, function)
     return _made[key]
 
 

@@ -24,7 +24,7 @@ from ..tape.graph import Node
 from ..tape.hooks import born
 from ..tape.inplace import check_leaf, set_history
 from ..tape.lines import user_frame
-from ..tape.modes import OFF, modes
+from ..tape.modes import OFF, held_floor, modes, restore_floor
 from ..tape.promotion import dtype_of
 from ..tape.record import differentiable
 from ..tape.saved import pack_saved
@@ -461,11 +461,12 @@ def transposed(linear: Callable, inputs: list, cotangents_: list) -> list:
         leaves = [at_level(x, level) for x in inputs]
         for leaf in leaves:
             leaf._flags |= GRAD
-        before, modes.floor = modes.floor, min(modes.floor, level)
+        before = held_floor()
         try:
+            modes.floor = min(modes.floor, level)
             outputs = tensors_of(linear(*leaves))
         finally:
-            modes.floor = before
+            restore_floor(before)
         pairs = [(o, g) for o, g in zip(outputs, cotangents_, strict=True) if o._level == level and o._flags & GRAD]
         found = pull_back([o for o, _ in pairs], [g for _, g in pairs], leaves) if pairs else [None] * len(leaves)
     return [None if g is None else g if isinstance(g, Tensor) else wrap(g) for g in found]

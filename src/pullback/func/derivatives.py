@@ -12,7 +12,7 @@ from .. import tree
 from ..interpreters.dispatch import new_level, values
 from ..interpreters.dual import Dual
 from ..tape.engine import Pass, edge_of
-from ..tape.modes import modes
+from ..tape.modes import held_floor, modes, restore_floor
 from ..tape.promotion import dtype_of
 from ..tape.value import GRAD, Tensor, at_level, wrap
 from ..tape.views import seen_at
@@ -253,11 +253,12 @@ def lift(inputs: Any, level: int, what: str) -> tuple:
 
 def record(func: Callable, args: Any, kwargs: dict, level: int) -> Any:
     """Run the function with the new tape on, and the caller's tapes as the caller has them."""
-    before, modes.floor = modes.floor, min(modes.floor, level)
+    before = held_floor()
     try:
+        modes.floor = min(modes.floor, level)
         return func(*args, **kwargs)
     finally:
-        modes.floor = before
+        restore_floor(before)
 
 
 def split_aux(out: Any, has_aux: bool, what: str) -> tuple:

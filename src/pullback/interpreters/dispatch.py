@@ -87,11 +87,12 @@ def new_level() -> Iterator[int]:
     """Open a level for a transform, above all that were ever opened, in any thread: a value that outlives its transform,
     or is used in another thread, belongs to no other one."""
     level = next(_numbers)
-    _level.enter(level)
+    before = _level.variable.get()
     try:
+        _level.enter(level, level)
         yield level
     finally:
-        _level.leave()
+        _level.variable.set(before)
 
 
 def current_level() -> int:

@@ -164,8 +164,9 @@ def unit(data: Any) -> Any:
         return ones_like(data)
     one = _units.get(data.dtype)
     if one is None:
-        one = _units[data.dtype] = ones_like(data)
+        one = ones_like(data)
         one.flags.writeable = False
+        _units[data.dtype] = one
     return one
 
 

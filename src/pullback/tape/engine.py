@@ -10,19 +10,22 @@ directly; where the pass must itself be differentiable (``create_graph``), they 
 """
 
 import weakref
+from collections import deque
 from heapq import heappop, heappush
-from operator import attrgetter
+from itertools import starmap
+from operator import attrgetter, call
 from sys import getrefcount
 from typing import Any
 
-from numpy import add, asarray, empty_like, ndarray
+from numpy import add, asarray, empty_like, ndarray, zeros
 
+from ..context import HAS_GIL, make_lock
 from ..interpreters import Value, recorded_values, values
 from ..kernels import arrays
 from .graph import AccumulateGrad, Freed, Node, as_node, revive, saved_values
 from .hooks import Share, call_anyway, check_replacement, check_replacements, name_of, running
 from .lines import describe, here
-from .modes import OFF, grad_layout, modes
+from .modes import OFF, grad_layout, held_floor, modes, restore_floor
 from .storage import last_write, mark_written, owner, writes_to
 from .value import ANY, CARE, Tensor, wrap
 from .views import settle
@@ -103,8 +106,7 @@ class Pass:
             for target, nr, grad in roots:
                 self.give(target, nr, grad)
             if self.sweep() and not waited_for:
-                for leaf, grad in self.buffers.items():
-                    accumulate(leaf, grad, False, leaf in self.owned)
+                accumulate_all(self.buffers, self.owned)
                 return
             order = self.prepare([node for _, node in self.queue])
         else:
@@ -116,27 +118,33 @@ class Pass:
 
     def run_in_order(self, order: list) -> None:
         """Run nodes that were collected, in the grad mode of the pass, and finish leaves."""
-        buffers, before = self.buffers, modes.floor
-        running.enter(self)
-        if not self.level:
-            modes.floor = 0 if self.create else OFF
+        before, outer = held_floor(), running.variable.get()
         try:
-            for item in order:
-                grad = buffers.pop(item, None)
-                if grad is None:
-                    if item._watched:
-                        self.pass_over(item)
-                elif item._is_node:
-                    self.run_node(item, grad)
-                else:
-                    self.finish(item, grad)
-            while buffers:
-                self.finish(*buffers.popitem())
+            running.enter(self)
+            try:
+                if not self.level:
+                    modes.floor = 0 if self.create else OFF
+                self.run_each(order)
+            finally:
+                restore_floor(before)
         finally:
-            modes.floor = before
-            running.leave()
+            running.variable.set(outer)
         if self.grown:
             loosen(self.grown)
+
+    def run_each(self, order: list) -> None:
+        buffers = self.buffers
+        for item in order:
+            grad = buffers.pop(item, None)
+            if grad is None:
+                if item._watched:
+                    self.pass_over(item)
+            elif item._is_node:
+                self.run_node(item, grad)
+            else:
+                self.finish(item, grad)
+        while buffers:
+            self.finish(*buffers.popitem())
 
     def sweep(self) -> bool:
         """Run the nodes of an ordinary pass, newest first; False where it stopped before a node that has hooks.
@@ -210,11 +218,12 @@ class Pass:
 
     def step(self, node: Any, grad: Any) -> None:
         """Run one node of an ordinary pass that is no plain one, in the grad mode of the pass."""
-        before, modes.floor = modes.floor, OFF
+        before = held_floor()
         try:
+            modes.floor = OFF
             self.run_node(node, grad)
         finally:
-            modes.floor = before
+            restore_floor(before)
 
     def run_node(self, node: Any, grad: Any) -> None:
         """Run one node, with all that may hang on it: tensor hooks, retained gradients, the node's own hooks."""
@@ -315,7 +324,7 @@ class Pass:
             grad = self.call_node_hooks(leaf._prehooks, [grad])[0]
         if grad is None:
             return
-        accumulate(leaf, grad, self.create, (owned and not leaf._watched) or None)  # hooks may keep what they saw
+        accumulate(leaf, grad, self.create, owned and not leaf._watched)  # hooks may keep what they saw
         if self.create:
             self.grown.append(leaf)
         for hook in list((leaf._post_hooks or {}).values()):
@@ -387,7 +396,7 @@ def keep_retained(node: Node, grads: list, create: bool) -> None:
     for nr, reference in (node.captures or {}).items():
         tensor = reference()
         if tensor is not None and grads[nr] is not None:
-            accumulate(tensor, grads[nr], create, None)
+            accumulate(tensor, grads[nr], create, False)
 
 
 def storage_of(grad: Any) -> Any:
@@ -442,11 +451,33 @@ def conform(xp: Any, grad: Any, fix: tuple) -> Any:
     return grad if dtype is None else xp.cast(grad, dtype)
 
 
-def accumulate(leaf: Any, grad: Any, create: bool, owned: bool | None) -> None:
-    """Add a gradient to ``leaf.grad``: in place, unless the pass is recorded.
+# Held while gradients are added: NumPy lets other threads run during a large sum, and one of two would be lost.
+accumulating = make_lock()
+perform = deque(maxlen=0).extend
 
-    An array that no one else holds (``owned``: it is the engine's; None: surely held by others) becomes the ``.grad``
-    itself, if it is laid out as the leaf; any other is copied.
+
+def accumulate_all(grads: dict, owned: set) -> None:
+    """Add the gradients of a finished pass to its leaves. One call does it for all, so that an interrupt, which Python
+    lets in between its own steps only, comes before the first or after the last."""
+    steps, holders = [], few.holders
+    with accumulating:
+        for leaf, grad in grads.items():
+            steps.append(addition(leaf, grad, False, leaf in owned, holders))
+        perform(starmap(call, steps))
+
+
+def accumulate(leaf: Any, grad: Any, create: bool, owned: bool) -> None:
+    """Add a gradient to ``leaf.grad``; one that is not the engine's own is surely held by others, too."""
+    with accumulating:
+        change, *args = addition(leaf, grad, create, owned, 0)
+        change(*args)
+
+
+def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> tuple:
+    """The call, ``(function, *arguments)``, that adds a gradient to ``leaf.grad``: in place, unless the pass is recorded.
+
+    An array that no one else holds (it is the engine's, or no more than ``holders`` do) becomes the ``.grad`` itself, if
+    it is laid out as the leaf; any other is copied.
     """
     before = leaf._grad
     held: Any = None if before is None else before._data
@@ -456,26 +487,50 @@ def accumulate(leaf: Any, grad: Any, create: bool, owned: bool | None) -> None:
         or (before is not None and not (type(held) is ndarray and held.flags.writeable))
     ):
         fresh = grad if isinstance(grad, Tensor) else wrap(grad)
-        leaf._grad = own_copy(fresh, leaf) if before is None else before + fresh
-    elif before is None:
+        return setattr, leaf, "_grad", own_copy(fresh, leaf) if before is None else before + fresh
+    if before is None:
         if type(grad) is not ndarray:
             grad = asarray(grad)
         like, kind = leaf._data, leaf._grad_dtype
         wanted = like.dtype if kind is None else grad.dtype if kind is ANY else kind.numpy
         if grad.dtype != wanted:
             grad = arrays.cast(grad, wanted)
-        # 5: the buffer and the pair that held it, the caller's variable, this function's argument, getrefcount's own
-        mine = owned or (owned is not None and grad.base is None and getrefcount(grad) <= 5)
+        mine = owned or (grad.base is None and getrefcount(grad) <= holders)
         fits = grad.flags.c_contiguous if like.flags.c_contiguous else grad.strides == like.strides
         keep = mine and grad.flags.writeable and (fits or not grad_layout.get())
-        leaf._grad = wrap(grad if keep else laid_out(grad, like))
-    else:
-        add(held, grad, held)
-        if getrefcount(held) > 3:  # held by more than the tensor, this variable and the call: perhaps saved by a node
-            mark_written(held, "gradient accumulation", NOWHERE)
+        return setattr, leaf, "_grad", wrap(grad if keep else laid_out(grad, like))
+    if getrefcount(held) > few.keepers:  # not the tensor alone: perhaps a node saved it
+        mark_written(held, "gradient accumulation", NOWHERE)
+    return add, held, grad, held
 
 
-NOWHERE = (accumulate.__code__, 0)
+NOWHERE = (addition.__code__, 0)
+
+
+class few:
+    """The counts of references to an array that a pass alone holds, and to a ``.grad`` that its tensor alone holds.
+
+    They are measured, for versions of Python differ: some do not count what is on their stack. Without a GIL, where
+    another thread may be counting too, every array is taken for one that someone else holds.
+    """
+
+    holders = keepers = 0
+
+
+def measure() -> None:
+    for few.holders in range(1, 10):
+        leaf, grads = wrap(zeros(1)), {}
+        grads[leaf] = zeros(1)
+        key = id(grads[leaf])
+        accumulate_all(grads, set())
+        if id(leaf._grad._data) == key:
+            break
+    grads.clear()
+    for few.keepers in range(1, 10):
+        before = last_write[0]
+        accumulate_all({leaf: zeros(1)}, set())
+        if last_write[0] == before:
+            break
 
 
 def own_copy(grad: Tensor, leaf: Tensor) -> Tensor:
@@ -540,3 +595,7 @@ def pull_back(outputs: list, cotangents: list, inputs: list) -> list:
 def edge_of(tensor: Tensor) -> tuple:
     """The edge that a tensor's gradient arrives by: its node, or itself for a leaf; and the output number."""
     return (tensor, 0) if tensor._fn is None else (tensor._fn, tensor._nr)
+
+
+if HAS_GIL:
+    measure()

@@ -71,7 +71,7 @@ def function_of(op: Op) -> Callable:
     """The function of an operation's canonical parameters that users' calls end in."""
     made = _functions.get(op.name)
     if made is None:
-        made = _functions[op.name] = write(op) if has_fast_path(op) else _general(op)
+        made = _functions.setdefault(op.name, write(op) if has_fast_path(op) else _general(op))
     return made
 
 
@@ -82,7 +82,7 @@ def operator_of(op: Op) -> Callable:
     """As :func:`function_of`, for a Python operator: it returns NotImplemented for operands it does not know."""
     made = _operators.get(op.name)
     if made is None:
-        made = _operators[op.name] = write(op, operate) if has_fast_path(op) else function_of(op)
+        made = _operators.setdefault(op.name, write(op, operate) if has_fast_path(op) else function_of(op))
     return made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..interpreters import Value, values
 from ..interpreters.dispatch import new_level
 from ..ops.table import Op
-from .modes import modes
+from .modes import held_floor, modes, restore_floor
 from .value import GRAD, Tensor, at_level
 
 
@@ -25,12 +25,13 @@ def pull_formula(op: Op, grad: Any, saved: tuple, need: Any) -> Any:
     from .engine import pull_back
 
     with new_level() as level:
-        before, modes.floor = modes.floor, min(modes.floor, level)
+        before = held_floor()
         try:
+            modes.floor = min(modes.floor, level)
             args, leaves = leaves_over(op, saved, need, level)
             outputs = op.composite(values, *args)  # type: ignore[misc]
         finally:
-            modes.floor = before
+            restore_floor(before)
         several = isinstance(outputs, (tuple, list))
         pairs = [(o, g) for o, g in zip(outputs, grad, strict=True)] if several else [(outputs, grad)]
         pairs = [(o, g) for o, g in pairs if g is not None and getattr(o, "_level", 0) == level and o._flags & GRAD]

@@ -202,10 +202,11 @@ def node_type(op: Op, name: str) -> type[Node]:
     """The node class of an operation, under one of the names that PyTorch has for it."""
     key = (op.name, name)
     if key not in _node_types:
-        made = _node_types[key] = type(name, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))})
+        made = type(name, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))})
         made.pull_complex = staticmethod(make_pull(op, conjugate=True))  # type: ignore[attr-defined]
         made.keeps = op.is_formula or any(map(partial(is_value, op), op.saved))  # type: ignore[attr-defined]
         made.__module__ = "pullback.autograd.graph"
+        _node_types.setdefault(key, made)  # another thread may have been quicker
     return _node_types[key]
 
 

@@ -21,7 +21,7 @@ from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
 from .graph import Freed, Node, revive, saved_values
-from .modes import modes
+from .modes import held_floor, modes, restore_floor
 from .promotion import dtype_of, promote
 from .storage import mark_written, owner
 from .value import CARE, GRAD, Tensor, at_level, new, plain
@@ -385,11 +385,12 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
     with new_level() as level:
         leaf = at_level(base, level)
         leaf._flags |= GRAD
-        before, modes.floor = modes.floor, min(modes.floor, level)
+        before = held_floor()
         try:
+            modes.floor = min(modes.floor, level)
             seen = replay(leaf, chain)
         finally:
-            modes.floor = before
+            restore_floor(before)
         shape = tuple(seen.shape)
         ones = values.expand(values.ones_like(values.sum(base)), shape)
         mask = pull_back([seen], [ones], [leaf])[0]

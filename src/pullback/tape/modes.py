@@ -44,6 +44,10 @@ class Modes:
 
 modes: Any = Modes()
 
+# Around code that sets the floor: ``before = held_floor()``, and ``finally: restore_floor(before)``, which is one call
+# that no interrupt can part.
+held_floor, restore_floor = floor.variable.get, floor.variable.set
+
 
 class DecoratorContextManager:
     """A context manager that also decorates: functions, generators, and their asynchronous kinds run in the block.
@@ -174,10 +178,10 @@ class no_grad(BareDecorator):
     """
 
     def __enter__(self) -> None:
-        floor.enter(OFF)
+        floor.enter(OFF, self)
 
     def __exit__(self, *exc: object) -> None:
-        floor.leave()
+        floor.leave(self)
 
 
 def enabled() -> int:
@@ -195,10 +199,10 @@ class enable_grad(BareDecorator):
     """
 
     def __enter__(self) -> None:
-        floor.enter(enabled())
+        floor.enter(enabled(), self)
 
     def __exit__(self, *exc: object) -> None:
-        floor.leave()
+        floor.leave(self)
 
 
 class AtOnce(DecoratorContextManager):
@@ -220,10 +224,10 @@ class AtOnce(DecoratorContextManager):
 
     def __enter__(self) -> None:
         self.setting.put(self.initial)  # which holds again after the block
-        self.setting.enter(self.value(self.mode))
+        self.setting.enter(self.value(self.mode), self)
 
     def __exit__(self, *exc: object) -> None:
-        self.setting.leave()
+        self.setting.leave(self)
 
     def clone(self) -> Any:
         return type(self)(self.mode)
@@ -308,12 +312,12 @@ class inference_mode(DecoratorContextManager):
         self.mode = mode
 
     def __enter__(self) -> None:
-        floor.enter(OFF if self.mode else 0)
-        inference.enter(self.mode)
+        floor.enter(OFF if self.mode else 0, self)
+        inference.enter(self.mode, self)
 
     def __exit__(self, *exc: object) -> None:
-        inference.leave()
-        floor.leave()
+        inference.leave(self)
+        floor.leave(self)
 
     def clone(self) -> Any:
         return type(self)(self.mode)

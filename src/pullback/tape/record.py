@@ -61,9 +61,8 @@ _return_types: dict[str, type] = {}
 def return_type(op: Op) -> type:
     made = _return_types.get(op.name)
     if made is None:
-        made = _return_types[op.name] = _make_return_type(
-            op.node.rstrip("0123456789").removesuffix("Backward").lower(), op.outputs
-        )
+        name = op.node.rstrip("0123456789").removesuffix("Backward").lower()
+        made = _return_types.setdefault(op.name, _make_return_type(name, op.outputs))
     return made
 
 

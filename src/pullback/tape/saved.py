@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from ..interpreters import Value
 from .graph import Freed, Node, revive, saved_values
-from .modes import OFF, modes
+from .modes import OFF, held_floor, modes, restore_floor
 from .storage import version
 from .value import GRAD, Tensor, at_level, close_fast_paths, open_fast_paths, wrap
 
@@ -31,12 +31,13 @@ class Packed:
 
     def __init__(self, tensor: Tensor, level: int, pack: Callable, unpack: Callable, node: Any = None) -> None:
         self.level, self.unpack_hook = level, unpack
-        before, modes.floor = modes.floor, OFF
+        before = held_floor()
         written = version(tensor._data)
         try:
+            modes.floor = OFF
             self.content = pack(tensor, node) if getattr(pack, "wants_node", False) else pack(tensor)
         finally:
-            modes.floor = before
+            restore_floor(before)
         if version(tensor._data) != written:
             raise RuntimeError(
                 "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not "

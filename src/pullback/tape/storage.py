@@ -12,10 +12,12 @@ from typing import Any
 from numpy import ndarray
 
 from ..clock import tick
+from ..context import make_lock
 from .lines import describe, here
 
 last_write = [0]
 _written: dict[int, "Writes"] = {}
+_lock = make_lock()
 
 
 class Writes:
@@ -38,14 +40,15 @@ def owner(array: Any) -> Any:
 def mark_written(data: Any, op: str, place: Any = None) -> None:
     """Note a write to a storage, with the user's line."""
     storage = data if type(data) is not ndarray or data.base is None else owner(data)
-    key = id(storage)
-    writes = _written.get(key)
-    if writes is None:
-        guard = weakref.ref(storage, lambda _: _written.pop(key, None)) if type(storage) is ndarray else storage
-        writes = _written[key] = Writes(guard)
-    writes.version += 1
-    writes.op, writes.place = op, place or here()
-    writes.tick = last_write[0] = tick()
+    key, place = id(storage), place or here()
+    with _lock:  # so that `last_write` never goes back
+        writes = _written.get(key)
+        if writes is None:
+            guard = weakref.ref(storage, lambda _: _written.pop(key, None)) if type(storage) is ndarray else storage
+            writes = _written[key] = Writes(guard)
+        writes.version += 1
+        writes.op, writes.place = op, place
+        writes.tick = last_write[0] = tick()
 
 
 def writes_to(data: Any) -> Writes | None:

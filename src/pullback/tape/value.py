@@ -6,11 +6,11 @@ tensor; a subclass). All that is rare stays in the instance's ``__dict__``, with
 so that making a tensor sets three slots.
 """
 
-import threading
 from typing import Any
 
 from numpy import asarray, ndarray
 
+from ..context import make_lock
 from ..interpreters import Value
 
 GRAD, CARE = 1, 2
@@ -64,7 +64,7 @@ new = object.__new__
 plain: set[type] = {Tensor}
 known: set[type] = {Tensor}
 _closings = 0
-_lock = threading.Lock()
+_lock = make_lock()
 
 
 def admit(*types: type) -> None:

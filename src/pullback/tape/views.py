@@ -10,7 +10,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..interpreters import values
-from .modes import modes
+from .modes import held_floor, modes, restore_floor
 from .storage import owner
 from .value import CARE, GRAD, Tensor
 
@@ -81,16 +81,17 @@ def regenerate(tensor: Tensor, view: View) -> None:
     """Replay a view on its base as it is now."""
     if view.creator is not None:
         raise RuntimeError(custom_view(view.creator, "its base or another view of its base has been modified inplace"))
-    view.epoch = view.family.epoch
-    before, modes.floor = modes.floor, min(modes.floor, view.base._level)
+    epoch, before = view.family.epoch, held_floor()
     try:
+        modes.floor = min(modes.floor, view.base._level)
         fresh = replay(view.base, view.chain)
     finally:
-        modes.floor = before
+        restore_floor(before)
     tensor._data, tensor._fn, tensor._level = fresh._data, fresh._fn, fresh._level
     tensor._flags = fresh._flags | CARE
     if fresh._nr or tensor._nr:
         tensor._nr = fresh._nr
+    view.epoch = epoch  # now, so that another thread does not take it for done
 
 
 def custom_view(creator: str, what: str) -> str:
