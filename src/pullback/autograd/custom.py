@@ -82,8 +82,29 @@ def signature_of(forward: Callable, separate: bool) -> tuple:
 # -- one level ---------------------------------------------------------------------------------------------------------
 
 
+SETTINGS = {bool, int, float, complex, str}  # arguments that need no look inside
+A_TENSOR, A_SETTING = ([True], tree.flatten(0)[1]), ([False], tree.flatten(0)[1])
+
+
 def tensors_of(tree_: Any) -> list:
+    """The tensors in a structure; the common ones, flat tuples, are not taken for nested."""
+    if isinstance(tree_, Tensor):
+        return [tree_]
+    if type(tree_) is tuple:
+        found = [a for a in tree_ if isinstance(a, Tensor)]
+        if len(found) == len(tree_) or all(isinstance(a, Tensor) or type(a) in SETTINGS for a in tree_):
+            return found
     return [leaf for leaf in tree.leaves(tree_) if isinstance(leaf, Tensor)]
+
+
+def spec_of(argument: Any) -> tuple:
+    """Which leaves of an argument are tensors, and its structure."""
+    if isinstance(argument, Tensor):
+        return A_TENSOR
+    if type(argument) in SETTINGS:
+        return A_SETTING
+    leaves, spec = tree.flatten(argument)
+    return [isinstance(leaf, Tensor) for leaf in leaves], spec
 
 
 def invoke(cls: Any, args: tuple, keep: bool = False) -> tuple:
@@ -110,8 +131,7 @@ def start_node(cls: Any, args: tuple, tensors: list, needs: list, level: int) ->
     node.saved, node.fix, node.next, node.code, node.lasti, node.tick = (), None, (), None, 0, 0
     if level:
         node.level = level
-    flattened = [tree.flatten(a) for a in args]
-    node.argument_specs = tuple([([isinstance(leaf, Tensor) for leaf in leaves], spec) for leaves, spec in flattened])
+    node.argument_specs = tuple([spec_of(a) for a in args])
     node.inputs = tuple([(tuple(t._data.shape), dtype_of(t._data)) for t in tensors])
     node.needs_input_grad = needed(node, needs)
     edges = [edge_of(t) if need else (None, 0) for t, need in zip(tensors, needs, strict=True)]
@@ -231,7 +251,7 @@ def save(node: Any, lower: list, outputs: list) -> None:
     node.origins = tuple([("other", 0) if t is None else at.get(id(t), ("other", 0)) for t in node.to_save])
     node.saved = tuple(
         [
-            None if t is None else t if origin[0] == "other" else kept(t, node.level)
+            None if t is None else t if origin[0] == "other" and (t._flags & GRAD or t._fn) else kept(t, node.level)
             for t, origin in zip(node.to_save, node.origins, strict=True)
         ]
     )
