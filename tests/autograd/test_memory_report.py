@@ -73,3 +73,16 @@ def test_writes_through_views_are_counted():
     y[2:4] = y[5:7].detach().clone().requires_grad_().exp()
     y[0].mul_(P.ones(()).requires_grad_() * 2)
     assert graph.memory_report(y).total > 0
+
+
+def test_bytes_are_told_by_module():
+    model = P.nn.Sequential(P.nn.Linear(10, 20), P.nn.Sequential(P.nn.Tanh(), P.nn.Softmax(1)))
+    x = P.ones(30, 10)
+    for _ in range(2):  # the second call is another graph
+        y = model(x).exp()
+    assert graph.memory_report(y).by_module == {
+        "1.0 (Tanh)": 2400,
+        "1.1 (Softmax)": 2400,
+        "": 2400,
+        "0 (Linear)": 1200,
+    }

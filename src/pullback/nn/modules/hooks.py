@@ -9,10 +9,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ref
 
 from ... import tree
 from ...attributes import RemovableHandle, add_hook
 from ...clock import tick
+from ...tape.lines import module_calls
 from ...tape.modes import modes
 from ...tape.value import Tensor
 from .state import State
@@ -42,9 +44,10 @@ class Hooked(State):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         own = self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks
-        if own or _everywhere:
-            return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        start = tick()
+        output = self._call_with_hooks(args, kwargs) if own or _everywhere else self.forward(*args, **kwargs)
+        module_calls.append((ref(self), start, tick()))  # 0.3 µs; memory reports sort nodes by module with it
+        return output
 
     def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
