@@ -12,6 +12,7 @@ from .tape import inplace
 from .tape.backward import backward
 from .tape.engine import wait_for
 from .tape.hooks import RemovableHandle, add_hook
+from .tape.lines import here
 from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.storage import version
@@ -93,6 +94,8 @@ class Attributes:
                     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
                     "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
+            if self._flags & GRAD:
+                self._why = "requires_grad was set to False", here()
             self._flags &= ~GRAD
             return self
         if dtype_of(self._data).category < 2:
@@ -101,6 +104,8 @@ class Attributes:
             )
         if self._inference and not modes.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        if not self._flags & GRAD:
+            self._why = "requires_grad was set", here()
         self._flags |= GRAD
         return self
 
@@ -229,6 +234,7 @@ class Attributes:
             out._level = self._level
         if self._inference:
             out._inference, out._untracked, out._flags = True, True, CARE
+        out._why = ("detach() was called", here()) if self._flags & GRAD else self._why
         return out
 
     def detach_(self: Any) -> Any:
@@ -236,6 +242,7 @@ class Attributes:
         if self._view is not None:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._fn, self._flags, self._nr = None, self._flags & ~GRAD, 0
+        self._why = "detach_() was called", here()
         return self
 
     @property
@@ -243,6 +250,8 @@ class Attributes:
         """A detached tensor with the same memory, writes through which are not noticed by the graph."""
         out = Attributes.detach(self)
         out._untracked = True
+        if self._flags & GRAD:
+            out._why = ".data was read", out._why[1]
         if type(out._data) is ndarray:
             out._data = out._data.view()
         return out

@@ -25,12 +25,15 @@ def make_lock() -> Any:
 
 
 class Held:
-    """A value that a block or a call set, by whom, in what thread, and what holds again when the block is left."""
+    """A value that a block or a call set, by whom, in what thread, and what holds again when the block is left.
 
-    __slots__ = ("__weakref__", "by", "outer", "thread", "value")
+    ``reason`` is what is to be remembered of it: where that was, for example.
+    """
 
-    def __init__(self, value: Any, outer: "Held | None", by: Any) -> None:
-        self.value, self.outer, self.by, self.thread = value, outer, by, get_ident()
+    __slots__ = ("__weakref__", "by", "outer", "reason", "thread", "value")
+
+    def __init__(self, value: Any, outer: "Held | None", by: Any, reason: Any = None) -> None:
+        self.value, self.outer, self.by, self.reason, self.thread = value, outer, by, reason, get_ident()
 
 
 class Setting:
@@ -61,18 +64,18 @@ class Setting:
             yield held.value
             held = held.outer
 
-    def put(self, value: Any) -> None:
+    def put(self, value: Any, reason: Any = None) -> None:
         """Set the value until the block that is open ends, or for good where none is."""
         if value != self.get():
             held = self.top()
             outer, by = (None, None) if held is None else (held.outer, held.by)
-            self.hold(None if by is None and value == self.default else Held(value, outer, by))
+            self.hold(None if by is None and value == self.default else Held(value, outer, by, reason))
 
-    def enter(self, value: Any, by: Any = None) -> None:
+    def enter(self, value: Any, by: Any = None, reason: Any = None) -> None:
         """Begin a block of the manager ``by``, in which the value holds."""
         before = self.variable.get()
         try:
-            self.hold(Held(value, self.top(), by))
+            self.hold(Held(value, self.top(), by, reason))
         except BaseException:  # an interrupt, after which no one would end the block
             self.variable.set(before)
             raise

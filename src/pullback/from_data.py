@@ -12,7 +12,7 @@ from .devices import check_device
 from .interpreters import values
 from .tape.inplace import type_name
 from .tape.promotion import dtype_of
-from .tape.value import Tensor, new
+from .tape.value import GRAD, Tensor, new
 
 
 def tensor(data: Any, *, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
@@ -47,7 +47,9 @@ def copied(name: str, data: Any, dtype: dtypes.dtype | None, options: Options) -
         if type(held._data) is not np.ndarray:  # a value of a transform stays one
             held = held.clone() if dtype in (None, held.dtype) else held.to(dtype)
             return held.requires_grad_() if options.get("requires_grad") else held
-        return made(name, copied_array(held._data, dtype), options)
+        copy = made(name, copied_array(held._data, dtype), options)
+        copy._why = (f"torch.{name}() copied a tensor", held._why[1]) if data._flags & GRAD else held._why
+        return copy
     array = array_from(data)
     array = nested.array_of(data, dtype) if array is None else copied_array(array, dtype)
     return made(name, array, options)

@@ -15,6 +15,7 @@ _NAMES: dict[str, str] = {
     "Function": "function",
     "detect_anomaly": "anomaly_mode",
     "enforce_grad_layout_policy": "grad_mode",
+    "explain": "explanations",
     "safe_where": "masks",
     "set_detect_anomaly": "anomaly_mode",
     "set_multithreading_enabled": "grad_mode",

@@ -11,6 +11,7 @@ from . import inplace
 from .engine import Pass, edge_of
 from .graph import AccumulateGrad, Node, as_node
 from .promotion import dtype_of
+from .reasons import no_history, use_of
 from .value import CARE, GRAD, Tensor, wrap
 from .views import settle
 
@@ -235,7 +236,7 @@ def target_edge(t: Any, keep: bool = False) -> tuple:
         raise RuntimeError(
             "can't retain_grad on Tensor that has requires_grad=False"
             if keep
-            else "One of the differentiated Tensors does not require grad"
+            else f"One of the differentiated Tensors does not require grad: {no_history(t)}"
         )
     if keep and t._fn is not None and not t._retains:
         inplace.keep_grad(t)
@@ -283,8 +284,7 @@ def check_root(root: Any, i: int) -> None:
         settle(root)
     if not root._flags & GRAD:
         raise RuntimeError(
-            f"element {i} of tensors does not require grad and does not have a grad_fn: nothing it was computed from "
-            "requires grad, or it was computed under no_grad() or detached"
+            f"element {i} of tensors does not require grad and does not have a grad_fn: {no_history(root)}"
         )
 
 
@@ -345,8 +345,9 @@ def filled(found: Any, target: Any, i: int, may_miss: bool, zeros: bool) -> Any:
             raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
         return wrap(values.zeros_like(target._data))
     if not may_miss:
+        use = f" In fact {use_of(target)}." if isinstance(target, Tensor) else ""
         raise RuntimeError(
             f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
-            "this is the desired behavior."
+            f"this is the desired behavior.{use}"
         )
     return None

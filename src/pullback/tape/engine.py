@@ -26,6 +26,7 @@ from .graph import AccumulateGrad, Freed, Node, as_node, revive, saved_values
 from .hooks import Share, call_anyway, check_replacement, check_replacements, name_of, running
 from .lines import describe, here
 from .modes import OFF, grad_layout, held_floor, modes, restore_floor
+from .reasons import last_pass
 from .storage import last_write, mark_written, owner, writes_to
 from .value import ANY, CARE, Tensor, wrap
 from .views import settle
@@ -100,8 +101,10 @@ class Pass:
         """``roots``: triples (node or leaf, output number, gradient). ``inner``: a rule opened this pass."""
         watch = watching.get()
         self.roots, self.around = roots, watch.inner_pull if inner else watch.pull
+        if not inner:
+            last_pass[0] = here()
         if not self.retain:
-            self.freed = Freed(here())
+            self.freed = Freed(last_pass[0])
         if self.xp is arrays and self.targets is None and not waited_for:
             for target, nr, grad in roots:
                 self.give(target, nr, grad)
@@ -479,7 +482,7 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     An array that no one else holds (it is the engine's, or no more than ``holders`` do) becomes the ``.grad`` itself, if
     it is laid out as the leaf; any other is copied.
     """
-    before = leaf._grad
+    before, leaf._last = leaf._grad, last_pass[0]
     held: Any = None if before is None else before._data
     if (
         create

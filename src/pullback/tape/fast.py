@@ -46,6 +46,7 @@ from . import record
 from .graph import node_type
 from .lines import outside, user_frame
 from .modes import modes, switch
+from .reasons import lost_by, off
 from .record import general, needed_names
 from .value import Tensor, as_inference, new, plain
 from .views import link, settle
@@ -116,7 +117,7 @@ def write(op: Op, otherwise: Callable = general) -> Callable:
     kernel = kernel or kernel_of(op)
     scope = {
         "F32": F32, "F64": F64, "Tensor": Tensor, "_getframe": _getframe, "as_inference": as_inference, "asarray": asarray, "general": otherwise,
-        "kernel": kernel, "link": link, "modes": modes, "ndarray": ndarray, "new": new, "op": op, "outside": outside,
+        "kernel": kernel, "link": link, "lost": lost_by(op), "modes": modes, "ndarray": ndarray, "new": new, "off": off, "op": op, "outside": outside,
         "plain": plain, "prepare": op.prepare, "settle": settle, "switch": switch, "tick": tick, "user_frame": user_frame,
     }  # fmt: skip
     if op.diff:
@@ -223,10 +224,26 @@ def path(op: Op, tensors: list[str], kernel: Any) -> list[str]:
         lines += ["if type(data) is not ndarray:", "    data = asarray(data)"]
     lines += ["out = new(Tensor)", "out._data = data"]
     flags = " | ".join(f"f_{p}" for p in op.diff)
-    test = [f"if not ({flags}) or (switch.on and modes.floor):"] if op.diff else ["if True:"]
+    test = [f"flags = {flags}", "if not flags or (switch.on and modes.floor):"] if op.diff else ["if True:"]
     inference = ["if switch.on and modes.inference:", "    as_inference(out)"]
-    lines += [*test, *indent(["out._flags = 0", "out._fn = None", *linked(op, tensors), *inference, "return out"], 1)]
+    lines += [
+        *test,
+        *indent(
+            ["out._flags = 0", "out._fn = None", *reason(op, tensors), *linked(op, tensors), *inference, "return out"],
+            1,
+        ),
+    ]
     return lines + recorded(op, tensors) if op.diff else lines
+
+
+def reason(op: Op, tensors: list[str]) -> list[str]:
+    """Let an unrecorded result remember why it has no history (see ``reasons.py``): 30 to 60 ns."""
+    if not op.diff:
+        flags = " | ".join(f"f_{p}" for p in [*tensors, *other_params(op)])
+        return [f"if {flags}:", "    out._why = lost"]
+    first, *rest = tensors  # of the rest, what is its own data is a number
+    inherited = " or ".join([f"{first}._why", *(f"d_{p} is not {p} and {p}._why" for p in rest)])
+    return [f"why = off().reason if flags else {inherited}", "if why:", "    out._why = why"]
 
 
 def linked(op: Op, tensors: list[str]) -> list[str]:

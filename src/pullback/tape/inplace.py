@@ -23,6 +23,7 @@ from .engine import conform, pull_back
 from .graph import Freed, Node, revive, saved_values
 from .modes import held_floor, modes, restore_floor
 from .promotion import dtype_of, promote
+from .reasons import note
 from .storage import mark_written, owner
 from .value import CARE, GRAD, Tensor, at_level, new, plain
 from .views import Family, custom_view, replay, settle
@@ -47,6 +48,8 @@ def write_now(op: Op, args: tuple) -> Tensor:
     if level > target._level:
         lift(target, level)
         args = (target, *args[1:])
+    if not level and not recording:
+        note(op, args, [target])
     if type(target._data) is ndarray and not level:
         write_array(op, target, args, recording)
     else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..context import Setting
+from .lines import here
 
 OFF = 1 << 62  # above every level
 UNRECORDED = OFF + 1  # grad mode is on, but inference mode keeps all from being recorded
@@ -47,6 +48,11 @@ modes: Any = Modes()
 # Around code that sets the floor: ``before = held_floor()``, and ``finally: restore_floor(before)``, which is one call
 # that no interrupt can part.
 held_floor, restore_floor = floor.variable.get, floor.variable.set
+
+
+def turned_off() -> tuple:
+    """What results that are therefore not recorded will tell (see ``reasons.py``)."""
+    return "recording was turned off", here(2)
 
 
 class DecoratorContextManager:
@@ -178,7 +184,7 @@ class no_grad(BareDecorator):
     """
 
     def __enter__(self) -> None:
-        floor.enter(OFF, self)
+        floor.enter(OFF, self, turned_off())
 
     def __exit__(self, *exc: object) -> None:
         floor.leave(self)
@@ -216,7 +222,7 @@ class AtOnce(DecoratorContextManager):
                 f"{type(self).__name__}(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
             )
         self.mode, self.initial = mode, self.setting.get()
-        self.setting.put(self.value(mode))
+        self.setting.put(self.value(mode), turned_off())
 
     def value(self, mode: bool) -> Any:
         """What the setting holds for a mode."""
@@ -224,7 +230,7 @@ class AtOnce(DecoratorContextManager):
 
     def __enter__(self) -> None:
         self.setting.put(self.initial)  # which holds again after the block
-        self.setting.enter(self.value(self.mode), self)
+        self.setting.enter(self.value(self.mode), self, turned_off())
 
     def __exit__(self, *exc: object) -> None:
         self.setting.leave(self)
@@ -312,7 +318,7 @@ class inference_mode(DecoratorContextManager):
         self.mode = mode
 
     def __enter__(self) -> None:
-        floor.enter(OFF if self.mode else 0, self)
+        floor.enter(OFF if self.mode else 0, self, turned_off())
         inference.enter(self.mode, self)
 
     def __exit__(self, *exc: object) -> None:

@@ -14,9 +14,10 @@ from ..interpreters.dual import shape_of
 from ..ops.table import KEEP, Op
 from .graph import Node, node_name_of, node_type
 from .hooks import born
-from .lines import user_frame
+from .lines import here, user_frame
 from .modes import modes, switch
-from .promotion import promote
+from .promotion import dtype_of, promote
+from .reasons import lost_by, note
 from .saved import pack_saved
 from .value import CARE, GRAD, Tensor, as_inference, at_level, new, plain, wrap
 from .views import settle, view_of
@@ -150,6 +151,8 @@ def interpret(op: Op, args: Any, level: int) -> Any:
             return record(op, args, raw, promoted, result, targets, level)
     several = isinstance(result, (tuple, list))
     outputs = [constant(r, level) for r in (result if several else (result,))]
+    if not level:
+        note(op, args, outputs)
     if op.view:
         outputs = [view_of(op, args, out, i, level) for i, out in enumerate(outputs)]
     if switch.on and modes.inference and not level:
@@ -198,7 +201,10 @@ def record(op: Op, args: Any, raw: list, promoted: Any, result: Any, targets: li
     several = isinstance(result, (tuple, list))
     outputs = list(result) if several else [result]
     if not any(differentiable(out) for out in outputs):
-        return pack(op, [wrap(r) for r in outputs]) if several else wrap(result)
+        wrapped = [wrap(r) for r in outputs]
+        for each in wrapped:
+            each._why = lost_by(op, f"{dtype_of(each._data)} numbers", here())
+        return pack(op, wrapped) if several else wrapped[0]
     check_savable(op, args, targets, level)
     node = make_node(op, args, targets, level)
     node.saved = saved_of(op, raw, result, targets)

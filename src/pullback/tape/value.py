@@ -47,6 +47,8 @@ class Tensor(Value):
     _untracked = False  # made by `.data`: writes through it are nobody's business
     _accumulator: Any = None
     name: Any = None
+    _why: Any = None  # where its history ended; see reasons.py
+    _last: Any = None  # where the newest backward pass that accumulated its gradient began
 
     rank = property(lambda self: 2 * self._level + 1)  # type: ignore[assignment]
 
