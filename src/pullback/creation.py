@@ -280,21 +280,6 @@ for member in (new_empty, new_zeros, new_ones, new_full):
     setattr(Tensor, member.__name__, member)
 
 __all__ = [
-    "arange",
-    "empty",
-    "empty_like",
-    "empty_strided",
-    "eye",
-    "full",
-    "full_like",
-    "linspace",
-    "logspace",
-    "ones",
-    "ones_like",
-    "range",
-    "scalar_tensor",
-    "tril_indices",
-    "triu_indices",
-    "zeros",
-    "zeros_like",
-]
+    "arange", "empty", "empty_like", "empty_strided", "eye", "full", "full_like", "linspace", "logspace", "ones",
+    "ones_like", "range", "scalar_tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
+]  # fmt: skip

@@ -146,14 +146,6 @@ def check_layout(wanted: Any) -> None:
 
 
 __all__ = [
-    "channels_last",
-    "channels_last_3d",
-    "contiguous_format",
-    "device",
-    "get_default_device",
-    "layout",
-    "memory_format",
-    "preserve_format",
-    "set_default_device",
-    "strided",
-]
+    "channels_last", "channels_last_3d", "contiguous_format", "device", "get_default_device", "layout",
+    "memory_format", "preserve_format", "set_default_device", "strided",
+]  # fmt: skip

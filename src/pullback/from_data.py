@@ -287,20 +287,7 @@ LongTensor, IntTensor, ShortTensor = LegacyType(dtypes.int64), LegacyType(dtypes
 CharTensor, ByteTensor, BoolTensor = LegacyType(dtypes.int8), LegacyType(dtypes.uint8), LegacyType(dtypes.bool)
 
 __all__ = [
-    "BFloat16Tensor",
-    "BoolTensor",
-    "ByteTensor",
-    "CharTensor",
-    "DoubleTensor",
-    "FloatTensor",
-    "HalfTensor",
-    "IntTensor",
-    "LongTensor",
-    "ShortTensor",
-    "as_tensor",
-    "asarray",
-    "from_dlpack",
-    "from_numpy",
-    "frombuffer",
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
+    "IntTensor", "LongTensor", "ShortTensor", "as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer",
     "tensor",
-]
+]  # fmt: skip

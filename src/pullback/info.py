@@ -264,22 +264,7 @@ Tensor.is_pinned = lambda self: False  # type: ignore[attr-defined]
 Tensor.is_shared = lambda self: False  # type: ignore[attr-defined]
 
 __all__ = [
-    "UntypedStorage",
-    "broadcast_shapes",
-    "can_cast",
-    "detach",
-    "get_device",
-    "is_complex",
-    "is_conj",
-    "is_floating_point",
-    "is_inference",
-    "is_nonzero",
-    "is_same_size",
-    "is_signed",
-    "is_storage",
-    "is_tensor",
-    "numel",
-    "promote_types",
-    "result_type",
-    "typename",
-]
+    "UntypedStorage", "broadcast_shapes", "can_cast", "detach", "get_device", "is_complex", "is_conj",
+    "is_floating_point", "is_inference", "is_nonzero", "is_same_size", "is_signed", "is_storage", "is_tensor",
+    "numel", "promote_types", "result_type", "typename",
+]  # fmt: skip

@@ -31,40 +31,11 @@ class Op:
     """One operation of the table. See :func:`op` for the meaning of the fields."""
 
     __slots__ = (
-        "aliases",
-        "batch",
-        "broadcasts",
-        "composite",
-        "defaults",
-        "diff",
-        "doc",
-        "domain",
-        "errors",
-        "function",
-        "homes",
-        "inplace",
-        "is_formula",
-        "jvp",
-        "kernel",
-        "lists",
-        "method",
-        "name",
-        "node",
-        "operands",
-        "out",
-        "outputs",
-        "params",
-        "prepare",
-        "product",
-        "real",
-        "samples",
-        "saved",
-        "signature",
-        "star",
-        "types",
-        "view",
-        "vjp",
-    )
+        "aliases", "batch", "broadcasts", "composite", "defaults", "diff", "doc", "domain", "errors",
+        "function", "homes", "inplace", "is_formula", "jvp", "kernel", "lists", "method", "name", "node",
+        "operands", "out", "outputs", "params", "prepare", "product", "real", "samples", "saved", "signature",
+        "star", "types", "view", "vjp",
+    )  # fmt: skip
 
     name: str
     signature: str
@@ -164,19 +135,9 @@ class Overload:
     """A public name that stands for several operations: ``choose(*args)`` returns ``(op, args)``."""
 
     __slots__ = (
-        "aliases",
-        "choose",
-        "defaults",
-        "doc",
-        "function",
-        "homes",
-        "method",
-        "name",
-        "out",
-        "params",
-        "signature",
-        "star",
-    )
+        "aliases", "choose", "defaults", "doc", "function", "homes", "method", "name", "out", "params",
+        "signature", "star",
+    )  # fmt: skip
 
     name: str
     signature: str
