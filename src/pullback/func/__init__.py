@@ -11,8 +11,8 @@ __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"
 
 # Names, and the module that has them, loaded when they are first asked for.
 _NAMES = {
-    "jet": "higher_order",
-    "taylor": "higher_order",
+    **dict.fromkeys(("jet", "taylor"), "higher_order"),
+    **dict.fromkeys(("custom_fixed_point", "custom_root", "linear_solve"), "implicit"),
 }
 
 

@@ -51,6 +51,10 @@ def _attach(result: Any, tangents: Any, level: int) -> Any:
 
 
 def _tangent(value: Any, level: int) -> Any:
+    """A value's tangent, or None; of a list, a list, or None where there is none."""
+    if type(value) is list or type(value) is tuple:
+        found = [_tangent(v, level) for v in value]
+        return found if any(t is not None for t in found) else None
     return value.tangent if _is_mine(value, level) else None
 
 

@@ -64,6 +64,10 @@ class Space:
     def is_mine(self, value: Any) -> bool:
         return type(value) is Series and value.space is self
 
+    def moves(self, value: Any) -> bool:
+        """Whether a value, or one in a list, is a series."""
+        return any(map(self.is_mine, value)) if isinstance(value, (list, tuple)) else self.is_mine(value)
+
     def bare(self, value: Any) -> Any:
         """What a rule gives, as series: where an operator of it met a caller's tensor first, that made a tensor of them."""
         if isinstance(value, tuple):
@@ -105,8 +109,10 @@ class Space:
                 series.more = lambda n, i=i: part(together(n), i)
         return made
 
-    def slope(self, x: Series) -> Series:
-        """The series of ``x'(t)``."""
+    def slope(self, x: Any) -> Any:
+        """The series of ``x'(t)``; of a list, a list with None for constants."""
+        if isinstance(x, (list, tuple)):
+            return [self.slope(a) if self.is_mine(a) else None for a in x]
         known: Any = self.known
         key = ("slope", id(x))
         if key not in known:
@@ -149,10 +155,10 @@ def coefficients(space: Space, op: Op, args: Any, primals: list, result: Any) ->
         return lambda n: linear_term(space, op, args, primals, n)
     if op.name in RECURRENCES and (recurrence := RECURRENCES[op.name](space, result, *args)):
         return recurrence
-    moving = [(i, p) for i, p in enumerate(op.params) if p in op.diff and space.is_mine(args[i])]
+    moving = [(i, p) for i, p in enumerate(op.params) if p in op.diff and space.moves(args[i])]
     pair = [m for m in moving if m[1] in product_of(op)]
     pair = pair if len(pair) == 2 else []
-    direct = [m for m in moving if m not in pair and is_fixed(space, op, *m, args)]
+    direct = [m for m in moving if m not in pair and m[1] not in op.lists and is_fixed(space, op, *m, args)]
     rest = [m for m in moving if m not in pair and m not in direct]
     slope = remembered(
         lambda _: space.bare(total([contribution(op, i, p, space.slope(args[i]), args, result) for i, p in rest]))
@@ -211,7 +217,7 @@ def is_fixed(space: Space, op: Op, position: int, name: str, args: Any) -> bool:
         read: Any = [p for p in op.diff if p != name]
     else:
         read = [r for r in rule_names(op.jvp[name])[1:] if r in op.params or not r.endswith(("_shape", "_dtype"))]
-    return all(r in op.params and not space.is_mine(args[op.params.index(r)]) for r in read)
+    return all(r in op.params and not space.moves(args[op.params.index(r)]) for r in read)
 
 
 def integrated(space: Space, slope: Any, n: int) -> list:
@@ -295,6 +301,20 @@ def scan(space: Space, result: Series, input: Any, factor: Any, dim: int, back: 
     return more
 
 
-RECURRENCES: dict[str, Callable] = {"div": quotient, "pow": power, "recurrence": scan}
+def solution(space: Space, result: Series, input: Any, other: Any) -> Callable | None:
+    """From ``input @ result = other``."""
+    if not space.is_mine(input):
+        return None
+
+    def more(n: int) -> Any:
+        known = [-values.matmul(a, x) for a, x in pairs(input, result, n)]
+        given = [other.term(n)] if space.is_mine(other) and is_there(other, n) else []
+        moved = total(given + known)
+        return None if moved is None else values.solve_square(input.primal, moved)
+
+    return more
+
+
+RECURRENCES: dict[str, Callable] = {"div": quotient, "pow": power, "recurrence": scan, "solve_square": solution}
 
 bind_operators(Series)

@@ -39,6 +39,7 @@ from . import (
     shape,
     slicing,
     softmax,
+    solving,
     sorting,
     special,
     striding,

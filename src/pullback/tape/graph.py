@@ -244,7 +244,8 @@ def make_pull(op: Op, conjugate: bool = False) -> Callable:
         terms.append(term if name in op.lists else f"{term} if need[{i}] is not None else None")
     unpack = f"    {', '.join(op.saved)}, = saved\n" if op.saved else ""
     first = "    grads = grad\n    grad = grads[0]\n" if op.outputs else ""
-    body = terms[0] if op.lists else f"({', '.join(terms)},)"
+    of_list = f"[g if n is not None else None for g, n in zip({terms[0]}, need)]" if op.lists else ""
+    body = of_list or f"({', '.join(terms)},)"
     return define("pull", f"def pull(xp, grad, saved, need):\n{first}{unpack}    return {body}", scope)
 
 

@@ -27,6 +27,7 @@ from . import (
     selection,
     shape,
     slicing,
+    solving,
     sorting,
     special,
     striding,
