@@ -112,9 +112,13 @@ def _real_name(alias: str) -> str:
 
 
 def _is_module(real_name: str) -> bool:
-    """Whether PyTorch's users would find a module there: ``pullback.compile`` is a function to them."""
+    """Whether PyTorch's users would find a module there: ``pullback.compile`` is a function to them.
+
+    A module may have the name of a function that it holds: ``torch.autograd.gradcheck`` is both.
+    """
     parent, _, child = real_name.rpartition(".")
-    if parent and not isinstance(getattr(importlib.import_module(parent), child, sys), ModuleType):
+    shown = getattr(importlib.import_module(parent), child, sys) if parent else sys
+    if not isinstance(shown, ModuleType) and getattr(shown, "__module__", None) != real_name:
         return False
     return real_name in sys.modules or importlib.util.find_spec(real_name) is not None
 

@@ -1,6 +1,8 @@
 """Automatic differentiation: ``backward``, ``grad``, the modes that decide what is recorded, and all that looks into a graph."""
 
+import sys as _sys
 from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
 from typing import Any as _Any
 
 from ..naming import missing_attribute as _missing_attribute
@@ -13,14 +15,28 @@ __all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled
 _SUBMODULES = ("anomaly_mode", "function", "functional", "grad_mode", "graph")
 _NAMES: dict[str, str] = {
     "Function": "function",
+    "Variable": "variable",
     "detect_anomaly": "anomaly_mode",
     "enforce_grad_layout_policy": "grad_mode",
     "explain": "explanations",
+    "gradcheck": "gradcheck",
+    "gradgradcheck": "gradcheck",
     "safe_where": "masks",
     "set_detect_anomaly": "anomaly_mode",
     "set_multithreading_enabled": "grad_mode",
+    "variable": "variable",
     "zero_cotangent": "masks",
 }
+
+
+class _Package(_ModuleType):
+    """Here `gradcheck` and `variable` are functions, whose modules have the same names, and would take their places."""
+
+    def __setattr__(self, name: str, value: _Any) -> None:
+        super().__setattr__(name, getattr(value, name) if _NAMES.get(name) == name else value)
+
+
+_sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> _Any:

@@ -19,7 +19,7 @@ from ..interpreters import Value, run
 from .value import close_fast_paths, open_fast_paths
 
 vdot = getattr(public_vdot, "_implementation", public_vdot)  # without NumPy's dispatch: 0.3 µs rather than 0.45
-KINDS = ("zero", "anomaly", "budget", "selective", "profile")  # from the innermost
+KINDS = ("zero", "anomaly", "budget", "selective", "profile", "check")  # from the innermost
 
 
 class Watch:
