@@ -41,7 +41,7 @@ class Values:
         return sorted(self.found.items(), key=lambda item: (item[0][0].tick, item[0][1]))
 
 
-def first_wrong(problem: Problem, atol: float, rtol: float) -> Any:
+def first_wrong(problem: Problem) -> Any:
     """The first node whose gradient is wrong, as far as one direction shows; None where it cannot be told."""
     rng = np.random.default_rng(5)
     direction = rng.standard_normal(problem.sizes[0])
@@ -52,7 +52,7 @@ def first_wrong(problem: Problem, atol: float, rtol: float) -> Any:
         cotangent = rng.standard_normal(reals([wrap(value)]).size)
         numerical = reals([wrap((after - before) / (2 * problem.eps))]) @ cotangent
         analytical = pulled(problem, key, tensors(cotangent, (wrap(value),))) @ direction
-        if abs(analytical - numerical) > atol + rtol * abs(numerical):
+        if abs(analytical - numerical) > problem.allowed(numerical):
             return key[0]
     return None
 

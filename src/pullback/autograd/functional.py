@@ -210,11 +210,13 @@ class Graph:
                 )
         return filled(found, self.inputs)
 
+    @enable_grad()
     def pull(self, outputs: tuple, cotangents: tuple) -> tuple:
         """The product of cotangents with the Jacobian of ``outputs``."""
         found = derivative(outputs, self.inputs, cotangents, self.create)
         return self.checked(found, self.inputs, outputs, "The output")
 
+    @enable_grad()
     def push(self, outputs: tuple, tangents: tuple) -> tuple:
         """The product of the Jacobian of ``outputs`` with tangents: the pullback of the pullback."""
         at = tuple([leaf_over(out.new_ones(out.shape)) for out in outputs])
@@ -229,6 +231,7 @@ class Graph:
         """The Jacobian: for each of ``outputs`` what the caller gets."""
         return tuple([self.row(outputs, i, vectorize) for i in range(len(outputs))])
 
+    @enable_grad()
     def row(self, outputs: tuple, i: int, vectorize: bool) -> Any:
         out = outputs[i]
         found = all_at_once(out, self.inputs, self.create) if vectorize else one_by_one(out, self.inputs, self.create)
@@ -320,6 +323,7 @@ def one_by_one(out: Any, inputs: tuple, create: bool) -> tuple:
     return tuple([None if column[0] is None else functions["stack"](column) for column in columns])
 
 
+@enable_grad()
 def gradients_of(name: str, outputs: tuple, is_tuple: bool, inputs: tuple) -> tuple:
     """The gradients of a scalar function's output, which are differentiable again."""
     if is_tuple:
@@ -329,8 +333,7 @@ def gradients_of(name: str, outputs: tuple, is_tuple: bool, inputs: tuple) -> tu
             f"The Tensor returned by the function given to {name} should contain a single element, but has shape "
             f"{list(outputs[0].shape)}"
         )
-    with enable_grad():
-        return derivative(outputs, inputs, [None], True)
+    return derivative(outputs, inputs, [None], True)
 
 
 def check_options(name: str, strategy: str, strict: bool, vectorize: bool) -> None:

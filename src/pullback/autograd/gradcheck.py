@@ -7,7 +7,7 @@ of them, ``v · J u``. It comes first wherever it saves time: ``gradcheck`` acce
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -33,17 +33,12 @@ __all__ = [
 EPS, ATOL, RTOL = float("1e-6"), float("1e-5"), float("1e-3")
 
 SMALL = 16  # numbers in and out, together, up to which whole Jacobians are as quick as projections
+FINE = 1e-10  # the rounding error of a dtype up to which the defaults fit it
 CERTAIN = 1e-3  # the share of atol that a projection may be off where it stands for the whole Jacobian
 
 
 class GradcheckError(RuntimeError):
     """A derivative, or a rule that computes one, is wrong."""
-
-
-class Tolerances(NamedTuple):
-    atol: float
-    rtol: float
-    fast: bool
 
 
 def gradcheck(
@@ -94,33 +89,29 @@ def gradcheck(
     >>> torch.autograd.gradcheck(torch.sin, x)
     True
     """
-    require(check_forward_ad or check_backward_ad, "at least one of check_forward_ad or check_backward_ad to be True")
-    require(check_backward_ad or not check_batched_grad, "check_backward_ad with check_batched_grad=True", True)
-    require(
-        check_forward_ad or not check_batched_forward_grad,
-        "check_forward_ad with check_batched_forward_grad=True",
-        True,
-    )
-    args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    eps, atol, rtol = chosen(args, eps, atol, rtol)
-    problem, tolerances = Problem(func, args, eps), Tolerances(atol, rtol, fast_mode)
+    at_least_one(check_forward_ad=check_forward_ad, check_backward_ad=check_backward_ad)
+    requires(check_batched_grad, "check_batched_grad", check_backward_ad=check_backward_ad)
+    requires(check_batched_forward_grad, "check_batched_forward_grad", check_forward_ad=check_forward_ad)
+    args = tuple_of(inputs)
+    problem = Problem(func, args, *chosen(args, eps, atol, rtol))
     try:
         if not any(out.requires_grad for out in problem.outputs):
             check_constant(problem)
             return True
         if check_backward_ad:
-            compare(problem, tolerances, lambda u, v: problem.pull(v) @ u, problem.by_reverse, "Jacobian mismatch")
+            at_zero = checked_sizes(problem)
+            compare(problem, fast_mode, lambda u, v: problem.pull(v) @ u, problem.by_reverse, "Jacobian mismatch")
             check_repeatable(problem, nondet_tol)
-            check_gradients(problem, check_grad_dtypes)
+            check_zeros(problem, at_zero, check_grad_dtypes)
         if check_backward_ad and check_undefined_grad:
-            check_undefined(problem, tolerances)
+            check_undefined(problem)
         if check_batched_grad:
-            check_batch(problem, tolerances, problem.pull, problem.pull_batch, problem.sizes[1])
+            check_batch(problem, problem.pull, problem.pull_batch, problem.sizes[1])
         if check_forward_ad:
             what = "Jacobian computed with forward mode mismatch"
-            compare(problem, tolerances, lambda u, v: v @ problem.push(u), problem.by_forward, what)
+            compare(problem, fast_mode, lambda u, v: v @ problem.push(u), problem.by_forward, what)
         if check_batched_forward_grad:
-            check_batch(problem, tolerances, problem.push, problem.push_batch, problem.sizes[0])
+            check_batch(problem, problem.push, problem.push_batch, problem.sizes[0])
     except GradcheckError:
         if raise_exception:
             raise
@@ -164,17 +155,15 @@ def gradgradcheck(
     >>> torch.autograd.gradgradcheck(torch.sin, x)
     True
     """
-    require(
-        check_fwd_over_rev or check_rev_over_rev, "at least one of check_fwd_over_rev or check_rev_over_rev to be True"
-    )
-    require(check_rev_over_rev or not check_batched_grad, "check_rev_over_rev with check_batched_grad=True", True)
-    args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
+    at_least_one(check_fwd_over_rev=check_fwd_over_rev, check_rev_over_rev=check_rev_over_rev)
+    requires(check_batched_grad, "check_batched_grad", check_rev_over_rev=check_rev_over_rev)
+    args = tuple_of(inputs)
     places = [i for i, a in enumerate(args) if needs_grad(a)]
     if grad_outputs is None:
         outputs = tuple([out for out in outputs_of(func(*args)) if out.requires_grad])
         cotangents = random_cotangents(outputs, gen_non_contig_grad_outputs)
     else:
-        cotangents = tuple(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
+        cotangents = tuple_of(grad_outputs)
 
     def gradients(*given: Any) -> tuple:
         inner = list(given[: len(args)])
@@ -212,10 +201,18 @@ def random_cotangents(outputs: tuple, strided: bool) -> tuple:
 # -- before anything runs ----------------------------------------------------------------------------------------------
 
 
-def require(holds: bool, what: str, setting: bool = False) -> None:
-    if not holds:
-        needed, _, given = what.partition(" with ")
-        raise AssertionError(f"Setting {given} requires {needed} to be True" if setting else f"Expected {what}")
+def at_least_one(**modes: bool) -> None:
+    if not any(modes.values()):
+        raise AssertionError(f"Expected at least one of {' or '.join(modes)} to be True")
+
+
+def requires(check: bool, name: str, **modes: bool) -> None:
+    if check and not any(modes.values()):
+        raise AssertionError(f"Setting {name}=True requires {' or '.join(modes)} to be True")
+
+
+def tuple_of(given: Any) -> tuple:
+    return tuple(given) if isinstance(given, Sequence) else (given,)
 
 
 def needs_grad(a: Any) -> bool:
@@ -235,18 +232,18 @@ def chosen(args: tuple, eps: float, atol: float, rtol: float) -> tuple[float, fl
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping; call "
                 ".contiguous() on it"
             )
-    unit = max(finfo(dtype_of(a._data)).eps for a in checked.values())
-    if unit > 1e-10:
-        eps = unit ** (1 / 3) if eps is EPS else eps  # where rounding, unit / eps, equals truncation, eps**2
-        atol = 20 * unit ** (2 / 3) if atol is ATOL else atol
-        rtol = max(RTOL, 20 * unit ** (2 / 3)) if rtol is RTOL else rtol
-        for i, a in checked.items():
-            if finfo(dtype_of(a._data)).eps > 1e-10:
-                warnings.warn(
-                    f"Input #{i} requires gradient and is not a double precision floating point or complex: gradients are "
-                    f"compared with eps={eps:.2g}, atol={atol:.2g} and rtol={rtol:.2g}, which finds gross errors only",
-                    stacklevel=3,
-                )
+    units = {i: finfo(dtype_of(a._data)).eps for i, a in checked.items()}
+    coarsest = max(units.values())
+    if coarsest > FINE:
+        eps = coarsest ** (1 / 3) if eps is EPS else eps  # where rounding, unit / eps, equals truncation, eps**2
+        atol = 10 * coarsest ** (2 / 3) if atol is ATOL else atol
+        rtol = max(RTOL, 10 * coarsest ** (2 / 3)) if rtol is RTOL else rtol
+    for i in [i for i, unit in units.items() if unit > FINE]:
+        warnings.warn(
+            f"Input #{i} requires gradient and is not a double precision floating point or complex: gradients are "
+            f"compared with eps={eps:.2g}, atol={atol:.2g} and rtol={rtol:.2g}, which finds gross errors only",
+            stacklevel=3,
+        )
     return eps, atol, rtol
 
 
@@ -262,40 +259,41 @@ def check_constant(problem: Problem) -> None:
         )
 
 
-def compare(problem: Problem, tolerances: Tolerances, project: Callable, jacobian: Callable, what: str) -> None:
+def compare(problem: Problem, fast: bool, project: Callable, jacobian: Callable, what: str) -> None:
     """Raise unless the Jacobian agrees with finite differences: by projections, where they will do, or element by element."""
-    atol, rtol, fast = tolerances
     if fast or sum(problem.sizes) > SMALL:
         pairs = [(project(u, v), n) for u, v, n in problem.projections]
-        if all(abs(a - n) <= (atol + rtol * abs(n) if fast else CERTAIN * atol) for a, n in pairs):
+        if all(abs(a - n) <= (problem.allowed(n) if fast else CERTAIN * problem.atol) for a, n in pairs):
             return
     blocks = zip(problem.blocks(jacobian()), problem.blocks(problem.numerical), strict=True)
     for (out, part, into, a), (*_, n) in blocks:
-        if not np.isclose(a, n, rtol, atol).all():
+        if not problem.close(a, n).all():
             prefix = f"While considering the {part} part of complex outputs only, " if part else ""
-            raise GradcheckError(prefix + mismatch(problem, tolerances, what, out, into, a, n))
+            raise GradcheckError(prefix + mismatch(problem, what, out, into, a, n))
 
 
-def mismatch(problem: Problem, tolerances: Tolerances, what: str, out: int, into: int, a: Any, n: Any) -> str:
+def mismatch(problem: Problem, what: str, out: int, into: int, a: Any, n: Any) -> str:
     """The report on a wrong block of a Jacobian: where it is, both matrices, and the worst element."""
     with np.errstate(all="ignore"):
-        error, allowed = np.abs(a - n), tolerances.atol + tolerances.rtol * np.abs(n)
-        excess = np.nan_to_num(error / allowed, nan=np.inf)
-        row, column = np.unravel_index(excess.argmax(), a.shape)
+        error, allowed, wrong = np.abs(a - n), problem.allowed(n), ~problem.close(a, n)
+        row, column = np.unravel_index(np.argmax(np.where(wrong, error / allowed, 0)), a.shape)
         relative = error[row, column] / np.abs(n[row, column])
-    output, x, reverse = problem.outputs[out], problem.inputs[into], what.startswith("Jacobian mismatch")
+    output, x = problem.outputs[out], problem.inputs[into]
     where = [list(map(int, np.unravel_index(k, tuple(t.shape)))) for k, t in ((column, output), (row, x))]
-    made_by, wrong = output.grad_fn, first_wrong(problem, tolerances.atol, tolerances.rtol) if reverse else None
-    operation = "the input itself" if made_by is None else f"{made_by.name()}, recorded at {made_by.line()}"
-    first = f"the first wrong operation is {wrong.name()}, recorded at {wrong.line()}\n" if wrong is not None else ""
+    culprit = first_wrong(problem) if what.startswith("Jacobian mismatch") else None
+    operations = f"output {problem.kept[out]} is of {described(output.grad_fn)}\n"
+    operations += f"the first wrong operation is {described(culprit)}\n" if culprit else ""
     return (
         f"{what} for output {problem.kept[out]} with respect to input {problem.places[into]},\n"
-        f"numerical:{wrap(n)!r}\nanalytical:{wrap(a)!r}\n"
-        f"output {problem.kept[out]} is of {operation}\n{first}"
+        f"numerical:{wrap(n)!r}\nanalytical:{wrap(a)!r}\n{operations}"
         f"worst element: output{where[0]} by input{where[1]}: numerical {n[row, column]:.7g}, analytical "
         f"{a[row, column]:.7g}, absolute error {error[row, column]:.3g} (allowed {allowed[row, column]:.3g}), relative "
-        f"error {relative:.3g}; {int((excess > 1).sum())} of {a.size} elements are wrong"
+        f"error {relative:.3g}; {wrong.sum()} of {wrong.size} elements are wrong"
     )
+
+
+def described(node: Any) -> str:
+    return "the input itself" if node is None else f"{node.name()}, recorded at {node.line()}"
 
 
 def check_repeatable(problem: Problem, tolerance: float) -> None:
@@ -311,23 +309,25 @@ def check_repeatable(problem: Problem, tolerance: float) -> None:
         )
 
 
-def check_gradients(problem: Problem, dtypes: bool) -> None:
-    """Gradients must have their inputs' shapes, the dtypes if asked, and be zero where all cotangents are."""
+def checked_sizes(problem: Problem) -> tuple:
+    """The gradients for cotangents of zeros, which must have their inputs' shapes."""
     found = problem.gradients(tensors(np.zeros(problem.sizes[1]), problem.outputs))
     for place, x, g in zip(problem.places, problem.inputs, found, strict=True):
         if g is not None and g.shape != x.shape:
-            raise GradcheckError(
-                f"Analytical gradient has incorrect size: {list(g.shape)} for input {place}, of {list(x.shape)}"
-            )
+            raise GradcheckError(f"Analytical gradient has incorrect size {g.shape} for input {place} of {x.shape}")
+    return found
+
+
+def check_zeros(problem: Problem, found: tuple, dtypes: bool) -> None:
+    """The gradients for cotangents of zeros must be zeros; and have their inputs' dtypes, if so asked."""
+    for place, x, g in zip(problem.places, problem.inputs, found, strict=True):
         if dtypes and g is not None and g.dtype is not x.dtype:
             raise GradcheckError(f"Gradient has dtype mismatch: {g.dtype} for input {place}, of {x.dtype}")
         if g is not None and reals([g]).any():
-            raise GradcheckError(
-                f"backward not multiplied by grad_output: input {place} has a gradient where all are zero"
-            )
+            raise GradcheckError(f"backward not multiplied by grad_output: for zeros input {place} has a gradient {g}")
 
 
-def check_undefined(problem: Problem, tolerances: Tolerances) -> None:
+def check_undefined(problem: Problem) -> None:
     """An output left out must be taken for one whose cotangent is zeros."""
     cotangents = tensors(np.random.default_rng(3).standard_normal(problem.sizes[1]), problem.outputs)
     for i in range(len(cotangents) if len(cotangents) > 1 else 0):
@@ -338,27 +338,22 @@ def check_undefined(problem: Problem, tolerances: Tolerances) -> None:
             found = filled(derivative(parts[0], problem.inputs, parts[1], False), problem.inputs)
         except Exception as error:
             why, cause = f"it raised {type(error).__name__}: {error}. It gets None there, which stands for zeros", error
-        if cause or not close(reals(found), reals(filled(problem.gradients(zeroed), problem.inputs)), tolerances):
+        if cause or not problem.close(reals(found), reals(filled(problem.gradients(zeroed), problem.inputs))).all():
             raise GradcheckError(
                 "Expected backward function to handle undefined output grads: with no cotangent for output "
                 f"{problem.kept[i]} {why}"
             ) from cause
 
 
-def check_batch(problem: Problem, tolerances: Tolerances, single: Callable, batch: Callable, size: int) -> None:
+def check_batch(problem: Problem, single: Callable, batch: Callable, size: int) -> None:
     """A batch of cotangents, or tangents, must give what each of them gives."""
     vectors = np.random.default_rng(4).standard_normal((2, size))
     try:
         found = batch(vectors)
     except Exception as error:
         raise GradcheckError(f"While computing batched gradients, got: {type(error).__name__}: {error}") from error
-    for one, vector in zip(found, vectors, strict=True):
-        if not close(one, single(vector), tolerances):
-            raise GradcheckError("Batched gradients differ from those that are computed one by one")
-
-
-def close(a: np.ndarray, b: np.ndarray, tolerances: Tolerances) -> bool:
-    return np.allclose(a, b, tolerances.rtol, tolerances.atol, equal_nan=True)
+    if not all(problem.close(one, single(v)).all() for one, v in zip(found, vectors, strict=True)):
+        raise GradcheckError("Batched gradients differ from those that are computed one by one")
 
 
 # -- PyTorch's old names -----------------------------------------------------------------------------------------------
@@ -372,10 +367,8 @@ def get_numerical_jacobian(
     Deprecated in PyTorch. Each entry is a matrix with a row for each element of the input.
     """
     deprecated("get_numerical_jacobian", grad_out)
-    args = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)
-    wanted = args if target is None else tuple(target) if isinstance(target, Sequence) else (target,)
-    each = [t for t in wanted if needs_grad(t)]
-    problem = Problem(lambda *_: fn(args), tuple(each), eps)
+    each = [t for t in tuple_of(inputs if target is None else target) if needs_grad(t)]
+    problem = Problem(lambda *_: fn(tuple_of(inputs)), tuple(each), eps)
     return tuple([wrap(block) for i, _, _, block in problem.blocks(problem.numerical) if i == 0])
 
 
@@ -387,20 +380,14 @@ def get_analytical_jacobian(inputs: Any, output: Any, nondet_tol: float = 0.0, g
     deprecated("get_analytical_jacobian", grad_out)
     if dtype_of(output._data).is_complex:
         raise ValueError("Expected output to be non-complex: get_analytical_jacobian takes real outputs only")
-    problem = Problem(lambda *_: output, tuple(inputs) if isinstance(inputs, Sequence) else (inputs,), EPS)
+    problem = Problem(lambda *_: output, tuple_of(inputs), EPS)
     first, second = problem.by_reverse(), problem.by_reverse()
     jacobians = tuple([wrap(block) for *_, block in problem.blocks(first)])
     return jacobians, bool(np.allclose(first, second, 0, nondet_tol, equal_nan=True)), True, True
 
 
 def get_numerical_jacobian_wrt_specific_input(
-    fn: Callable,
-    input_idx: int,
-    inputs: tuple,
-    outputs: tuple,
-    eps: float,
-    input: Any = None,
-    is_forward_ad: bool = False,
+    fn: Callable, input_idx: int, inputs: Any, outputs: Any, eps: float, input: Any = None, is_forward_ad: bool = False
 ) -> tuple:
     """The Jacobian of each output of ``fn(*inputs)`` with respect to one input, by finite differences."""
     problem = Problem(lambda *_: fn(*inputs), (inputs[input_idx] if input is None else input,), eps)

@@ -23,8 +23,8 @@ PROJECTIONS = 3
 class Problem:
     """``func(*args)``, recorded once; ``inputs`` are the arguments that require grad, ``outputs`` the results that do."""
 
-    def __init__(self, func: Callable, args: tuple, eps: float) -> None:
-        self.func, self.args, self.eps = func, args, eps
+    def __init__(self, func: Callable, args: tuple, eps: float, atol: float = 0.0, rtol: float = 0.0) -> None:
+        self.func, self.args, self.eps, self.atol, self.rtol = func, args, eps, atol, rtol
         self.places = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]  # type: ignore[attr-defined]
         self.inputs = tuple([args[i] for i in self.places])
         found: Any = outputs_of(func(*args))
@@ -40,6 +40,14 @@ class Problem:
             args[place] = x
         found = outputs_of(self.func(*args))
         return tuple([found[i] for i in self.kept])
+
+    def allowed(self, numerical: Any) -> Any:
+        """How far from a numerical value an analytical one may be."""
+        return self.atol + self.rtol * np.abs(numerical)
+
+    def close(self, a: Any, b: Any) -> Any:
+        """Where numbers are as near each other as they must be."""
+        return np.isclose(a, b, self.rtol, self.atol)
 
     @cached_property
     def sizes(self) -> tuple[int, int]:
