@@ -10,6 +10,7 @@ class Cases(dict):
 
     def __call__(self, sentence):
         def add(program):
+            assert sentence not in self
             self[sentence] = program
             return program
 
@@ -42,8 +43,8 @@ def compare(torch, program):
     """Assert that both libraries do the same; of errors, the type and how PyTorch's message begins."""
     expected, found = outcome(torch, program), outcome(pullback, program)
     if expected[0] == "raised":
-        assert found[:2] == expected[:2], found
+        assert found[:2] == expected[:2], f"torch raises {expected[1:]}, Pullback did {found}"
         phrase = expected[2].split(".")[0].split("\n")[0][:60]
-        assert phrase in found[2]
+        assert phrase in found[2], f"torch says {expected[2]!r}, Pullback {found[2]!r}"
     else:
-        assert found == expected
+        assert found == expected, f"torch: {expected}\nPullback: {found}"

@@ -195,6 +195,8 @@ class Pass:
     def prepare(self, roots: list) -> list:
         """The nodes of a pass, newest first. Where there are hooks, each leaf comes right after its last sender: hooks
         may look at any leaf's ``.grad``."""
+        if waited_for:
+            forget_unhooked()
         order, leaves, watched = collect(roots)
         if self.targets is not None:
             self.wanted = leading_to(self.targets, order)
@@ -203,8 +205,6 @@ class Pass:
         if watched:
             complete = [target for target in self.buffers if not target._is_node and target not in leaves]
             order = complete + with_early_leaves(order, leaves)
-        elif waited_for:
-            forget_unhooked()
         self.reach = order
         return order
 
@@ -547,7 +547,8 @@ def own_copy(grad: Tensor, leaf: Tensor) -> Tensor:
 
 def laid_out(grad: ndarray, like: ndarray) -> ndarray:
     """A copy with the order of dims in memory that ``like`` has, if that is dense; row by row, if not."""
-    if like.flags.c_contiguous or empty_like(like).strides != like.strides:
+    steps = like.squeeze()  # where a dim has one element, its stride says nothing
+    if like.flags.c_contiguous or empty_like(steps).strides != steps.strides:
         return grad.copy()
     copied = empty_like(like, dtype=grad.dtype)
     copied[...] = grad
