@@ -239,6 +239,48 @@ def test_dtypes_are_kept():
         assert [value.dtype, *[s.dtype for s in series]] == [dtype] * 4
 
 
+class Sine(torch.autograd.Function):
+    """A function whose forward no transform can see into, and whose rule gives twice the derivative."""
+
+    @staticmethod
+    def forward(x, factor):
+        return torch.tensor(np.asarray(factor * np.sin(x.detach().numpy()))), torch.tensor(3)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+        ctx.factor = inputs[1]
+        ctx.mark_non_differentiable(output[1])
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        (x,) = ctx.saved_tensors
+        return 2 * grad * ctx.factor * x.cos(), None
+
+
+class Exponential(torch.autograd.Function):
+    """A function with a forward rule that reads its result, and gives twice the derivative."""
+
+    @staticmethod
+    def forward(x):
+        return x.exp()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        return 2 * ctx.saved_tensors[0] * tangent
+
+
+def test_custom_functions_have_their_own_rules_in_a_jet():
+    for f in (lambda x: Sine.apply(x * x, 3.0)[0], lambda x: Exponential.apply(x * x)):
+        compare_with_jvps(f, (torch.tensor([0.3, 0.7], dtype=torch.float64),), 4)
+    third = jet(lambda x: Sine.apply(x, 1.0)[0], (torch.tensor(0.7, dtype=torch.float64),), ([1.0, None, None],))[1][2]
+    agree(third.item(), -2 * np.cos(0.7), "third derivative")
+
+
 def calls(f, order, primals):
     """How many operations a jet runs."""
     tangents = [torch.ones_like(x) for x in primals for _ in range(order)]

@@ -17,6 +17,7 @@ from ..interpreters import Value, values
 from ..interpreters.batched import Batched
 from ..interpreters.dispatch import new_level
 from ..interpreters.dual import Dual
+from ..interpreters.series import Series
 from ..ops.table import TABLE, Op
 from ..tape.engine import conform, edge_of, pull_back
 from ..tape.fast import call
@@ -187,6 +188,8 @@ def run_below(cls: Any, args: tuple, level: int) -> Any:
         raise RuntimeError(TRANSFORMS_NEED_SETUP)
     if kind is Batched:
         return map_custom(cls, args, level)
+    if kind is Series:
+        return push_series(cls, args, level)
     if kind is None:
         return invoke(cls, args)[0]
     with unrecorded():
@@ -505,10 +508,30 @@ def push_custom(cls: Any, args: tuple, level: int) -> Any:
     return attach(ctx, output, jvp_of(cls, ctx, output, tangents), level)
 
 
+def push_series(cls: Any, args: tuple, level: int) -> Any:
+    """The call on series: their first coefficients, and by the function's ``jvp`` on series all others."""
+    space = next(t._data.space for t in tensors_of(args) if t._level == level)
+    leaves, spec = tree.flatten(invoke(cls, tree.map(lambda a: part(a, level, "primal"), args))[0])
+    places = [i for i, o in enumerate(leaves) if isinstance(o, Tensor)]
+    smooth = [i for i in places if differentiable(leaves[i]._data)]
+
+    def output(made: Any) -> Any:
+        grown = dict(zip(smooth, map(wrap, made), strict=True))
+        return tree.unflatten([grown.get(i, leaf) for i, leaf in enumerate(leaves)], spec)
+
+    def slopes(made: list) -> list:
+        ctx = context_of(cls, args, output(made))
+        pushed = jvp_of(cls, ctx, output(made), [tangent_of(ctx, a, level) for a in args])
+        found = dict(zip(places, tree.flatten(pushed, is_leaf=lambda t: t is None)[0], strict=True))
+        return [found[i] for i in smooth]
+
+    return output(space.grow([leaves[i] for i in smooth], slopes))
+
+
 def part(a: Any, level: int, which: str) -> Any:
-    """The primal (or tangent) of an argument as a tensor; what is no dual, itself (or None)."""
+    """The primal (or tangent) of an argument as a tensor; what is neither dual nor series, itself (or None)."""
     dual = a._data if isinstance(a, Tensor) and a._level == level else None
-    if not isinstance(dual, Dual):
+    if not isinstance(dual, (Dual, Series)):
         return a if which == "primal" else None
     found = getattr(dual, which)
     return found if isinstance(found, Tensor) or found is None else wrap(found)

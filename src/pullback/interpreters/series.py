@@ -37,6 +37,7 @@ class Series(Value):
     level = property(lambda self: self.space.level)
     rank = property(lambda self: 2 * self.space.level)  # type: ignore[assignment]
     primal = property(lambda self: self.terms[0])
+    tangent = property(lambda self: self.space.slope(self))  # for rules: within an operation only
     shape = property(lambda self: self.terms[0].shape)
     ndim = property(lambda self: self.terms[0].ndim)
     dtype = property(lambda self: self.terms[0].dtype)
@@ -82,15 +83,33 @@ class Space:
             if key not in self.known:
                 self.known[key] = args, self.extend(op, args)  # the arguments stay alive, so that ids do not return
             return self.known[key][1]
+        return self.complete(lambda: self.extend(op, args))
+
+    def complete(self, make: Callable) -> Any:
+        """What ``make`` gives, computed up to the order, unless that is for the operation within which it is asked for."""
+        if self.known is not None:
+            return make()
         self.known = {}
         try:
-            result = self.extend(op, args)
+            result = make()
             for series in filter(self.is_mine, result if isinstance(result, tuple) else (result,)):
                 series.term(self.order)
                 series.more = beyond
         finally:
             self.known = None
         return result
+
+    def grow(self, firsts: list, slopes: Callable) -> tuple:
+        """Series that begin with ``firsts``; ``slopes`` gives theirs (None for zero) when it is given them."""
+
+        def make() -> tuple:
+            made = [Series(self, [first]) for first in firsts]
+            found = remembered(lambda _: [self.bare(s) for s in slopes(made)])
+            for i, series in enumerate(made):
+                series.more = lambda n, i=i: next(iter(integrated(self, found(0)[i], n)), None)
+            return tuple(made)
+
+        return self.complete(make)
 
     def extend(self, op: Op, args: Any) -> Any:
         """Series over the results of an operation on the first coefficients."""
