@@ -483,6 +483,13 @@ def test_single_precision_finds_errors_of_a_hundredth():
         assert not gradcheck(sine(pullback, 1.01), leaf(pullback, 4, 4, dtype="float32"), raise_exception=False)
 
 
+def test_a_coarse_output_of_fine_inputs_is_checked_coarsely_too():
+    with pytest.warns(UserWarning, match="Output #0 is not a double precision"):
+        assert gradcheck(lambda x: (x * x).float(), leaf(pullback, 3))
+    with pytest.warns(UserWarning), pytest.raises(GradcheckError):
+        gradcheck(lambda x: sine(pullback, 1.1)(x).float(), leaf(pullback, 3))
+
+
 def test_a_step_that_the_caller_chose_is_used_whatever_the_dtype(torch):
     for lib, check in ((pullback, gradcheck), (torch, torch.autograd.gradcheck)):
         with warnings.catch_warnings():

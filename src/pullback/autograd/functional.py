@@ -317,8 +317,11 @@ def all_at_once(out: Any, inputs: tuple, create: bool) -> tuple:
 
 def one_by_one(out: Any, inputs: tuple, create: bool) -> tuple:
     """As :func:`all_at_once`, by one pass a row, which any backward function can run."""
-    cotangents: Any = basis(out) if out.requires_grad else ()
-    rows = [derivative([out], inputs, [cotangent], create) for cotangent in cotangents]
+    rows = []
+    for i in range(out.numel() if out.requires_grad else 0):
+        cotangent = out.new_zeros(out.numel())
+        cotangent[i] = 1
+        rows.append(derivative([out], inputs, [cotangent.reshape(out.shape)], create))
     columns = list(zip(*rows, strict=True)) or [(None,)] * len(inputs)
     return tuple([None if column[0] is None else functions["stack"](column) for column in columns])
 

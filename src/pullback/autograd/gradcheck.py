@@ -93,7 +93,9 @@ def gradcheck(
     requires(check_batched_grad, "check_batched_grad", check_backward_ad=check_backward_ad)
     requires(check_batched_forward_grad, "check_batched_forward_grad", check_forward_ad=check_forward_ad)
     args = tuple_of(inputs)
-    problem = Problem(func, args, *chosen(args, eps, atol, rtol))
+    check_inputs(args)
+    problem = Problem(func, args, eps, atol, rtol)
+    choose_tolerances(problem)
     try:
         if not any(out.requires_grad for out in problem.outputs):
             check_constant(problem)
@@ -219,32 +221,38 @@ def needs_grad(a: Any) -> bool:
     return isinstance(a, Tensor) and a.requires_grad  # type: ignore[attr-defined]
 
 
-def chosen(args: tuple, eps: float, atol: float, rtol: float) -> tuple[float, float, float]:
-    """Check the inputs, and choose what the caller left open by the coarsest dtype of those that require grad."""
-    checked = {i: a for i, a in enumerate(args) if needs_grad(a)}
-    if not checked:
+def check_inputs(args: tuple) -> None:
+    """Raise unless there is something to check, and each input's elements have memory of their own."""
+    if not any(map(needs_grad, args)):
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
         )
-    for i, a in checked.items():
-        if overlaps(a._data):
+    for i, a in enumerate(args):
+        if needs_grad(a) and overlaps(a._data):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping; call "
                 ".contiguous() on it"
             )
-    units = {i: finfo(dtype_of(a._data)).eps for i, a in checked.items()}
+
+
+def choose_tolerances(problem: Problem) -> None:
+    """Put what fits the coarsest dtype of inputs and outputs in place of the defaults, and warn where it is coarse."""
+    names = [f"Input #{i} requires gradient and" for i in problem.places] + [f"Output #{i}" for i in problem.kept]
+    each = (*problem.inputs, *problem.outputs)
+    units = {name: finfo(dtype_of(t._data)).eps for name, t in zip(names, each, strict=True)}
     coarsest = max(units.values())
-    if coarsest > FINE:
-        eps = coarsest ** (1 / 3) if eps is EPS else eps  # where rounding, unit / eps, equals truncation, eps**2
-        atol = 10 * coarsest ** (2 / 3) if atol is ATOL else atol
-        rtol = max(RTOL, 10 * coarsest ** (2 / 3)) if rtol is RTOL else rtol
-    for i in [i for i, unit in units.items() if unit > FINE]:
-        warnings.warn(
-            f"Input #{i} requires gradient and is not a double precision floating point or complex: gradients are "
-            f"compared with eps={eps:.2g}, atol={atol:.2g} and rtol={rtol:.2g}, which finds gross errors only",
-            stacklevel=3,
-        )
-    return eps, atol, rtol
+    if coarsest < FINE:
+        return
+    if problem.eps is EPS:
+        problem.eps = coarsest ** (1 / 3)  # where rounding, unit / eps, equals truncation, eps**2
+    problem.atol = 10 * coarsest ** (2 / 3) if problem.atol is ATOL else problem.atol
+    problem.rtol = max(RTOL, 10 * coarsest ** (2 / 3)) if problem.rtol is RTOL else problem.rtol
+    warnings.warn(
+        f"{next(name for name, unit in units.items() if unit > FINE)} is not a double precision floating point or complex: "
+        f"gradients are compared with eps={problem.eps:.2g}, atol={problem.atol:.2g} and rtol={problem.rtol:.2g}, which "
+        "finds gross errors only",
+        stacklevel=3,
+    )
 
 
 # -- the checks --------------------------------------------------------------------------------------------------------
@@ -252,7 +260,7 @@ def chosen(args: tuple, eps: float, atol: float, rtol: float) -> tuple[float, fl
 
 def check_constant(problem: Problem) -> None:
     """Outputs that do not require grad must not depend on the inputs."""
-    if problem.outputs and any(d.any() for d in map(problem.difference, np.eye(problem.sizes[0]))):
+    if any(change for *_, change in problem.projections):
         raise GradcheckError(
             "Numerical gradient for function expected to be zero: no output requires grad, but they depend on the inputs. "
             "Was something detached, or computed under no_grad()?"

@@ -6,7 +6,7 @@ and nothing here asks which tensors are complex except where vectors are cut up.
 differentiated are left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -113,17 +113,17 @@ class Problem:
     @cached_property
     def numerical(self) -> np.ndarray:
         """The whole Jacobian by differences; a row for each number that goes in, a column for each that comes out."""
-        return stacked([self.difference(e) for e in np.eye(self.sizes[0])], self.sizes)
+        return stacked([self.difference(e) for e in units(self.sizes[0])], self.sizes)
 
     def by_reverse(self) -> np.ndarray:
         """The whole Jacobian by reverse mode, of the form of :attr:`numerical`."""
-        return stacked([self.pull(e) for e in np.eye(self.sizes[1])], self.sizes[::-1]).T
+        return stacked([self.pull(e) for e in units(self.sizes[1])], self.sizes[::-1]).T
 
     def by_forward(self) -> np.ndarray:
         """The whole Jacobian by forward mode."""
-        return stacked([self.push(e) for e in np.eye(self.sizes[0])], self.sizes)
+        return stacked([self.push(e) for e in units(self.sizes[0])], self.sizes)
 
-    def blocks(self, jacobian: np.ndarray) -> Any:
+    def blocks(self, jacobian: np.ndarray) -> Iterator[tuple]:
         """The Jacobian of each output with respect to each input: ``(output number, part, input number, matrix)``.
 
         A complex output gives two blocks, of its real and of its imaginary part; the rows of a complex input are joined
@@ -182,6 +182,14 @@ def cut(vector: np.ndarray, like: tuple) -> list[np.ndarray]:
 def tensors(vector: np.ndarray, like: tuple) -> tuple:
     """As :func:`cut`, tensors of the dtypes of ``like``."""
     return tuple([wrap(a.astype(t._data.dtype)) for a, t in zip(cut(vector, like), like, strict=True)])
+
+
+def units(n: int) -> Iterator[np.ndarray]:
+    """The unit vectors, one at a time: all together would take more memory than the Jacobian."""
+    for i in range(n):
+        unit = np.zeros(n)
+        unit[i] = 1
+        yield unit
 
 
 def stacked(rows: list, shape: tuple[int, int]) -> np.ndarray:
