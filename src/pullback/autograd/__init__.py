@@ -15,6 +15,7 @@ __all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled
 _SUBMODULES = ("anomaly_mode", "function", "functional", "grad_mode", "graph")
 _NAMES: dict[str, str] = {
     "Function": "function",
+    "NestedIOFunction": "function",
     "Variable": "variable",
     "detect_anomaly": "anomaly_mode",
     "enforce_grad_layout_policy": "grad_mode",

@@ -210,9 +210,9 @@ class memory_budget(saved_tensors_hooks):
     def _enforce(self) -> None:
         """Drop what is cheapest, until the budget is met."""
         while self.held > self.nbytes:
-            candidates = [h for h in list(self._keeping) if h.recipe is not None]
-            candidates.sort(key=lambda h: h.recipe.cost / self._worth(h))
-            prices = {h: self._price(h) / self._worth(h) for h in candidates[:CLOSER_LOOK]}
+            own = {h: h.recipe.cost / self._worth(h) for h in list(self._keeping) if h.recipe is not None}
+            cheapest = sorted(own, key=own.__getitem__)[:CLOSER_LOOK]
+            prices = {h: self._price(h) / self._worth(h) for h in cheapest}
             choice = min(prices, key=prices.__getitem__, default=None)
             if choice is None or prices[choice] == math.inf:
                 self._warn()

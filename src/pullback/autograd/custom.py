@@ -723,6 +723,6 @@ def mapped_class(cls: Any) -> Any:
         dims = (ctx.mapping.dims,)
         return each(ctx, lambda inner, out, given: jvp_of(cls, inner, out, spread(inner, given)), tangents, *dims)
 
-    rules = {"forward": forward, "setup_context": setup_context, "backward": backward, "jvp": jvp}
+    rules: dict[str, Any] = {"forward": forward, "setup_context": setup_context, "backward": backward, "jvp": jvp}
     namespace: dict = {name: staticmethod(rule) for name, rule in rules.items()}
     return type(f"Vmapped{cls.__name__}", (Function,), {**namespace, "generate_vmap_rule": True})

@@ -18,8 +18,6 @@ from ..tape.value import Tensor, wrap
 class FunctionCtx:
     """What the methods of a :class:`Function` are given to carry values from the forward to the derivative."""
 
-    __slots__ = ()
-
     to_save: tuple = ()
     saved_for_forward: tuple | None = None
     dirty_tensors: tuple = ()

@@ -1,6 +1,6 @@
 """``torch.autograd.graph``: nodes and edges of the graph, what it saved, and contexts that change how it is recorded.
 
-Names only; what they do is in ``tape/``.
+Names only, but for three that mean something to a compiler or a GPU; what the others do is in ``tape/``.
 """
 
 from typing import Any as _Any
@@ -32,6 +32,26 @@ __all__ = [
 
 # Names with the module that has them, loaded when they are first asked for.
 _NAMES = {"memory_budget": "budget", "memory_report": "memory", "saved_tensors": "memory"}
+
+
+def region_activation_memory_budget(budget: float) -> _Any:
+    """PyTorch's budget for compiled regions, a share of what they would save.
+
+    Raises:
+        RuntimeError: always, as in PyTorch's eager mode; :class:`memory_budget` takes a number of bytes instead.
+    """
+    raise RuntimeError(
+        "region_activation_memory_budget can only be used inside a compiled region; here use "
+        "torch.autograd.graph.memory_budget(nbytes)"
+    )
+
+
+def set_warn_on_accumulate_grad_stream_mismatch(enabled: bool) -> None:
+    """Accepted as in PyTorch, where it concerns the streams of a GPU."""
+
+
+def set_override_stale_capture_stream(enabled: bool) -> None:
+    """Accepted as in PyTorch, where it concerns the streams of a GPU."""
 
 
 def __getattr__(name: str) -> _Any:

@@ -8,20 +8,20 @@ value's place in the graph back, so no derivative depends on what history a hook
 
 from collections.abc import Callable
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from ..context import Setting
 from ..interpreters import Value
 from .graph import Freed, Node, revive, saved_values
 from .modes import OFF, held_floor, modes, restore_floor
 from .storage import version
 from .value import GRAD, Tensor, at_level, close_fast_paths, open_fast_paths, wrap
 
-_pairs: ContextVar[tuple] = ContextVar("saved_tensors_hooks", default=())  # of (pack, unpack), the innermost last
-_refusal: ContextVar[str | None] = ContextVar("disable_saved_tensors_hooks", default=None)
+_pairs = Setting("saved_tensors_hooks", (), set())  # of (pack, unpack), the innermost last
+_refusal = Setting("disable_saved_tensors_hooks", None, set())
 
 
 class Packed:
@@ -65,7 +65,7 @@ def pack_saved(node: Node, args: Any) -> None:
     node.packed = node._special = True
 
 
-def packed(value: Any, node: Node, given: dict, pair: tuple) -> Any:
+def packed(value: Any, node: Node, given: dict, pair: tuple[Callable, Callable]) -> Any:
     """A saved value, or a list of them, packed; ``given`` has the users' own tensors by their data."""
     if type(value) is list or type(value) is tuple:
         return type(value)([packed(v, node, given, pair) for v in value])
@@ -177,18 +177,17 @@ class saved_tensors_hooks:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
         if min_bytes or skip_leaves:
             self.pack_hook, self.unpack_hook = selective(pack_hook, unpack_hook, min_bytes, skip_leaves)
-        self._tokens: list = []
 
     def __enter__(self) -> None:
         refusal = _refusal.get()
         if refusal is not None:
             raise RuntimeError(refusal)
-        self._tokens.append(_pairs.set((*_pairs.get(), (self.pack_hook, self.unpack_hook))))
         close_fast_paths()
+        _pairs.enter((*_pairs.get(), (self.pack_hook, self.unpack_hook)), self)
 
     def __exit__(self, *exc: object) -> None:
+        _pairs.leave(self)
         open_fast_paths()
-        _pairs.reset(self._tokens.pop())
 
 
 def selective(pack: Callable, unpack: Callable, min_bytes: int, skip_leaves: bool) -> tuple[Callable, Callable]:
@@ -265,8 +264,8 @@ def disable_saved_tensors_hooks(error_message: str) -> Any:
     """Context manager: entering :class:`saved_tensors_hooks` inside raises RuntimeError with this message."""
     if _pairs.get():
         raise RuntimeError(error_message)
-    token = _refusal.set(error_message)
+    _refusal.enter(error_message)
     try:
         yield
     finally:
-        _refusal.reset(token)
+        _refusal.leave()

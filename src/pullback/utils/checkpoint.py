@@ -162,11 +162,16 @@ def same_random_numbers(state: Any) -> Iterator[None]:
         random.default_generator.set_state(before)
 
 
+def noop_context_fn() -> tuple:
+    """The ``context_fn`` that changes nothing."""
+    return nullcontext(), nullcontext()
+
+
 def checkpoint(
     function: Callable,
     *args: Any,
     use_reentrant: bool | None = None,
-    context_fn: Callable = lambda: (nullcontext(), nullcontext()),
+    context_fn: Callable = noop_context_fn,
     determinism_check: str = CHECK_METADATA,
     debug: bool = False,
     early_stop: bool = True,
