@@ -38,7 +38,20 @@ globals().update({_name: _found for _name, _found in vars(_dtypes).items() if is
 for _public in (Tensor, Size, Generator, device, dtype):  # as which they are shown and pickled
     _public.__module__ = __name__
 
-_SUBMODULES = ("_C", "backends", "cuda", "fft", "inspect", "linalg", "nn", "optim", "special", "testing", "utils")
+_SUBMODULES = (
+    "_C",
+    "backends",
+    "cuda",
+    "fft",
+    "inspect",
+    "library",
+    "linalg",
+    "nn",
+    "optim",
+    "special",
+    "testing",
+    "utils",
+)
 _LAZY = {
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",

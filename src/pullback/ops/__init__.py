@@ -46,6 +46,14 @@ from . import (
     transposition,
     writing,
 )
+from .namespaces import OpNamespace
 from .table import OVERLOADS, TABLE
 
 __all__ = ["OVERLOADS", "TABLE"]
+
+
+def __getattr__(name: str) -> OpNamespace:
+    """To users, who know this package as ``torch.ops``: the custom operations of a namespace."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return OpNamespace(name)
