@@ -263,7 +263,7 @@ def nested(opening: str, held: str) -> str:
 
 
 def formatted(self: Any, spec: str) -> str:
-    if not self.ndim:
+    if not self.ndim and (spec or type(self) in known):
         try:
             return format(item(self), spec)
         except RuntimeError:  # it stands for a batch, or for a step of a program, which has a text but no number

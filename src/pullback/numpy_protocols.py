@@ -111,6 +111,8 @@ def reduction(name: str, **settings: Any) -> Callable:
 
     def compute(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **more: Any) -> Any:
         a = operand(a, dtype)
+        if axis is None and not keepdims and name != "logsumexp":
+            return functions[name](a, **settings, **more)
         axis = dims_of(a, None) if axis is None else axis
         return functions[name](a, dim=axis, keepdim=bool(keepdims), **settings, **more)
 

@@ -9,8 +9,7 @@ defined, the first mode entered, or the first foreign object refused as an opera
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from functools import cache, partial, wraps
 from types import FunctionType
@@ -400,16 +399,6 @@ def _get_current_function_mode_stack() -> list:
     return list(_modes.get())
 
 
-@contextmanager
-def enable_reentrant_dispatch() -> Iterator[None]:
-    """Let the default ``__torch_function__`` ask subclasses again in what it runs."""
-    token = _disabled.set(NOTHING)
-    try:
-        yield
-    finally:
-        _disabled.reset(token)
-
-
 # -- for those who write public functions of their own -----------------------------------------------------------------
 
 
@@ -531,17 +520,7 @@ for member in (as_subclass, __array_ufunc__, __array_function__, *CLASS_MEMBERS)
 prepare()
 
 __all__ = [
-    "BaseTorchFunctionMode",
-    "TorchFunctionMode",
-    "enable_reentrant_dispatch",
-    "get_default_nowrap_functions",
-    "get_ignored_functions",
-    "get_overridable_functions",
-    "get_testing_overrides",
-    "handle_torch_function",
-    "has_torch_function",
-    "is_tensor_like",
-    "is_tensor_method_or_property",
-    "resolve_name",
-    "wrap_torch_function",
+    *("BaseTorchFunctionMode", "TorchFunctionMode", "get_default_nowrap_functions", "get_ignored_functions"),
+    *("get_overridable_functions", "get_testing_overrides", "handle_torch_function", "has_torch_function"),
+    *("is_tensor_like", "is_tensor_method_or_property", "resolve_name", "wrap_torch_function"),
 ]
