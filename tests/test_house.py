@@ -23,7 +23,7 @@ FLOORS = [
     ["alias"],
     ["inspect"],
     ["nn", "optim", "utils"],
-    ["_C", "cuda", "library", "linalg", "special", "testing"],
+    ["_C", "cuda", "library", "linalg", "profiler", "special", "testing"],
     ["autograd"],
     ["func"],
     ["compile"],

@@ -39,19 +39,9 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C",
-    "backends",
-    "cuda",
-    "fft",
-    "inspect",
-    "library",
-    "linalg",
-    "nn",
-    "optim",
-    "special",
-    "testing",
+    "_C", "backends", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "special", "testing",
     "utils",
-)
+)  # fmt: skip
 _LAZY = {
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",

@@ -85,6 +85,25 @@ def test_a_nan_of_the_forward_pass_is_said_to_be_one():
         loss.backward()
 
 
+def test_values_that_cannot_be_nan_are_no_trouble_in_a_report():
+    """A node that saved booleans and integers, and large numbers whose squares overflow."""
+
+    class Halves(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x > 0, x.long(), x * 1e30)
+            return x / 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * float("nan")
+
+    x = torch.ones(2, requires_grad=True)
+    with anomaly(True), pytest.raises(RuntimeError, match="Function 'HalvesBackward' returned nan") as caught:
+        Halves.apply(x).sum().backward()
+    assert "forward pass already" not in str(caught.value)
+
+
 def test_a_nan_that_a_hook_makes_is_not_blamed_on_the_operation_alone():
     x = torch.ones(2, requires_grad=True)
     y = x * 2
@@ -148,7 +167,9 @@ def test_the_forward_pass_is_checked_on_request():
             (x - 1).sqrt_()
         with pytest.raises(RuntimeError, match="'log' returned nan"):
             torch.vmap(torch.log)(x - 1)
-        torch.log(x - 0.5)
+        y = torch.log(x - 0.5)  # infinite, which is not asked for
+        with pytest.raises(RuntimeError, match="'sub' returned nan"):
+            y - y
     with anomaly(True, check_inf=True, check_forward=True), pytest.raises(RuntimeError, match="'log' returned inf"):
         torch.log(x - 0.5)
     assert torch.Tensor in plain  # the fast paths are open again

@@ -65,7 +65,7 @@ class Anomaly:
 
     def look_at_results(self, inner: Callable) -> Callable:
         def run(compute: Callable, op: Any, args: Any) -> Any:
-            had = any(map(is_bad, args))  # before: the operation may write to them
+            had = self.fault(args)  # before: the operation may write to them
             result = inner(compute, op, args)
             found = None if had else self.fault(result)
             if found is not None:
@@ -76,13 +76,6 @@ class Anomaly:
             return result
 
         return run
-
-
-def is_bad(value: Any) -> bool:
-    """Whether a number, or something in a tensor, is NaN or infinite."""
-    if isinstance(value, (float, complex)):
-        return value - value != 0
-    return any((array - array != 0).any() for array in arrays_in(value) if array.dtype.kind in "fcV")
 
 
 def clean(grads: Any, inf: bool) -> bool:
@@ -140,6 +133,11 @@ def cause(work: Any, node: Node, grad: Any, saved: Any, where: Any) -> str:
             "detect_anomaly(check_forward=True) finds the operation that made them."
         )
     return ""
+
+
+def is_bad(value: Any) -> bool:
+    """Whether something in a value is NaN or infinite."""
+    return any((array - array != 0).any() for array in arrays_in(value) if array.dtype.kind in "fcV")
 
 
 def masked(cotangents: list, where: Any) -> bool:

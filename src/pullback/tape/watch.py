@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from numpy import ndarray
+from numpy import asarray, ndarray
 from numpy import vdot as public_vdot
 
 from ..interpreters import Value, run
@@ -79,15 +79,15 @@ def layer_on(kind: str, layer: Any) -> Iterator[None]:
 
 
 def arrays_in(value: Any) -> Iterator[Any]:
-    """The arrays that a value of any interpreter holds at last, tangents included; and those of lists of values."""
+    """The arrays that a value of any interpreter holds at last, tangents included; those of lists; numbers as arrays."""
     if isinstance(value, (list, tuple)):
         for each in value:
             yield from arrays_in(each)
     elif isinstance(value, Value):
         for part in ("_data", "value", "primal", "tangent"):
             yield from arrays_in(getattr(value, part, None))
-    elif hasattr(value, "dtype"):
-        yield value
+    elif hasattr(value, "dtype") or isinstance(value, (float, complex)):
+        yield asarray(value)
 
 
 def looks_finite(g: Any) -> bool:
