@@ -11,12 +11,15 @@ from functools import partial
 from typing import Any
 from weakref import ref
 
+import numpy as np
+
 from ... import tree
 from ...attributes import RemovableHandle, add_hook
 from ...clock import tick
 from ...tape.lines import module_calls
 from ...tape.modes import modes
-from ...tape.value import Tensor
+from ...tape.promotion import dtype_of
+from ...tape.value import Tensor, wrap
 from .state import State
 
 __all__ = [  # noqa: RUF022 (the order of the page)
@@ -117,7 +120,8 @@ class Hooked(State):
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are computed.
 
-        ``grad_input`` is a tuple with an entry for each positional argument, None for what is no tensor; a tuple that the
+        ``grad_input`` is a tuple with an entry for each positional argument: None for what is no tensor, zeros for a tensor
+        that gets no gradient; a tuple that the
         hook returns takes its place. The gradients of the module's parameters are there by then.
 
         Raises:
@@ -203,6 +207,7 @@ class BackwardHooks:
             starts = boundary.tracked(args)
             self.edges, self.level = [boundary.edge_of(t) for t in starts], starts[0]._level if starts else 0
             self.input_places = places(args, starts)
+            self.kinds = [(tuple(a._data.shape), dtype_of(a._data)) if isinstance(a, Tensor) else None for a in args]
             self.since = tick()
         return args
 
@@ -229,7 +234,7 @@ class BackwardHooks:
             if self.after:
                 first.register_hook(self.at_inputs)
         else:
-            self.input_places = [None] * len(self.input_places)
+            self.input_places = self.kinds = [None] * len(self.input_places)
         last = boundary.after_outputs(ends, tick())
         last.register_prehook(self.at_outputs)
         return outputs
@@ -253,11 +258,13 @@ class BackwardHooks:
         """Call the hooks that come after: the gradients of the inputs are there."""
         if self.grad_outputs is None:
             return None
-        shown = tuple([None if k is None else grads[k] for k in self.input_places])
+        given = [None if k is None else grads[k] for k in self.input_places]
+        shown = first = tuple([zeros(of) if g is None else g for g, of in zip(given, self.kinds, strict=True)])
         for hook in self.after:
             shown = replaced(hook(self.module, shown, self.grad_outputs), shown, "Backward hook", "grad_input")
         self.grad_outputs = None
-        return tuple([g for k, g in zip(self.input_places, shown, strict=True) if k is not None])
+        kept = [g if new is old else new for g, old, new in zip(given, first, shown, strict=True)]
+        return tuple([g for k, g in zip(self.input_places, kept, strict=True) if k is not None])
 
     def watch_last(self, args: tuple, output: Any) -> None:
         """The old form: hooks of the node that made the first output."""
@@ -281,6 +288,11 @@ class BackwardHooks:
 def places(values: Any, tensors: list) -> list:
     """For each value which of the tensors it is, or None."""
     return [next((k for k, t in enumerate(tensors) if t is value), None) for value in values]
+
+
+def zeros(kind: tuple | None) -> Any:
+    """What is shown for a tensor that gets no gradient, and (None) for what is no tensor."""
+    return None if kind is None else wrap(np.zeros(kind[0], kind[1].numpy))
 
 
 def replaced(found: Any, shown: tuple, who: str, what: str) -> tuple:
