@@ -8,7 +8,6 @@ from typing import Any as _Any
 from ..naming import missing_attribute as _missing_attribute
 from ..tape.backward import GradientEdge, get_gradient_edge
 from ..tape.graph import Node
-from ..tape.hooks import node_creation_hook, register_multi_grad_hook
 from ..tape.saved import (
     disable_saved_tensors_hooks,
     save_compressed,
@@ -16,6 +15,7 @@ from ..tape.saved import (
     save_on_disk,
     saved_tensors_hooks,
 )
+from .hooks import node_creation_hook, register_multi_grad_hook
 
 __all__ = [
     "GradientEdge",

@@ -1,11 +1,12 @@
-"""Hooks: handles, what a hook may return, and hooks over several tensors or over every node that is made.
+"""Hooks: handles, what a hook may return, and what the engine tells to those that look at a whole pass, or at every node.
 
-When each hook runs is the engine's affair. Invariant: a hook lives where it was registered (a leaf, or a node of the
-graph) and nowhere else, so it goes when that goes.
+When each hook runs is the engine's affair; hooks over several tensors, and on every node that is made, are in
+``autograd/hooks.py``. Invariant: a hook lives where it was registered (a leaf, or a node of the graph) and nowhere else,
+so it goes when that goes.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
 from weakref import ref
@@ -13,7 +14,7 @@ from weakref import ref
 from ..context import Setting
 from .modes import births
 from .promotion import dtype_of
-from .value import Tensor, close_fast_paths, open_fast_paths
+from .value import Tensor
 
 
 class RemovableHandle:
@@ -80,91 +81,19 @@ def check_replacements(hook: Any, changed: Any, shown: Sequence) -> None:
         check_replacement(hook, new, old)
 
 
-# -- hooks over several tensors ----------------------------------------------------------------------------------------
-
-
 running = Setting("running", None, set())  # the innermost pass, for hooks that ask about it
 
 
 class Share:
-    """One tensor's part in a multi-grad hook. The engine calls it with None where no gradient arrived."""
+    """One tensor's part in a hook over several. The engine calls it with None where no gradient arrived."""
 
     __slots__ = ("index", "whole")
 
-    def __init__(self, whole: "MultiGradHook", index: int) -> None:
+    def __init__(self, whole: Any, index: int) -> None:
         self.whole, self.index = whole, index
 
     def __call__(self, grad: Any) -> None:
         self.whole.receive(self.index, grad)
-
-
-class MultiGradHook:
-    """Gathers, per backward pass, the gradients of several tensors; what was gathered belongs to the pass."""
-
-    def __init__(self, tensors: list, fn: Callable, mode: str) -> None:
-        self.edges, self.fn, self.mode = [ref(t if t._fn is None else t._fn) for t in tensors], fn, mode
-
-    def receive(self, index: int, grad: Any) -> None:
-        work = running.get()
-        notes = work.notes
-        if self.mode == "any":
-            if grad is not None and self not in notes:
-                notes[self] = True
-                self.fn(grad)
-            return
-        if self not in notes:
-            expected = [i for i, edge in enumerate(self.edges) if work.will_reach(edge())]
-            notes[self] = [len(expected), [None] * len(self.edges)]
-        state = notes[self]
-        state[0] -= 1
-        state[1][index] = grad
-        if not state[0]:
-            self.fn(state[1])
-
-
-class MultiHandle:
-    """The handle of a hook that was registered at several places."""
-
-    def __init__(self, handles: tuple) -> None:
-        self.handles = handles
-
-    def remove(self) -> None:
-        for handle in self.handles:
-            handle.remove()
-
-    __enter__, __exit__ = RemovableHandle.__enter__, RemovableHandle.__exit__
-
-
-def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable, *, mode: str = "all") -> MultiHandle:
-    """Call ``fn`` once in each backward pass that computes gradients of some of ``tensors``.
-
-    Args:
-        tensors: tensors that require grad.
-        fn: with ``mode="all"``, ``fn(gradients)`` as soon as all are there that the pass computes, with None for the
-            others; with ``mode="any"``, ``fn(gradient)`` for the first one. What it returns is ignored.
-
-    Raises:
-        ValueError: another ``mode``.
-        RuntimeError: a tensor does not require grad.
-
-    >>> import pullback as torch
-    >>> x = torch.ones(2, requires_grad=True)
-    >>> a, b = x * 2, x * 3
-    >>> handle = torch.autograd.graph.register_multi_grad_hook([a, b], print)
-    >>> (a + b).sum().backward()
-    [tensor([1., 1.]), tensor([1., 1.])]
-    """
-    if mode not in ("all", "any"):
-        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    tensors = list(tensors)
-    for tensor in tensors:
-        if not tensor.requires_grad:  # type: ignore[attr-defined]
-            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    whole = MultiGradHook(tensors, fn, mode)
-    return MultiHandle(tuple([t.register_hook(Share(whole, i)) for i, t in enumerate(tensors)]))  # type: ignore[attr-defined]
-
-
-# -- hooks on every node that is made ----------------------------------------------------------------------------------
 
 
 def born(node: Any) -> None:
@@ -172,63 +101,6 @@ def born(node: Any) -> None:
     if births.live:
         for hook in births.get():
             hook(node)
-
-
-class node_creation_hook:
-    """Context manager: call ``hook(node)`` for every node that is recorded inside, in this thread.
-
-    Args:
-        hook: what it returns, if not None, is a pair ``(prehook, posthook)`` for the node, either of which may be None;
-            see :meth:`Node.register_prehook` and :meth:`Node.register_hook`.
-        always_call: call the posthook also where the node raises in a backward pass, with None for each gradient.
-
-    >>> import pullback as torch
-    >>> x = torch.ones(2, requires_grad=True)
-    >>> with torch.autograd.graph.node_creation_hook(lambda node: print(node.name())):
-    ...     y = (x * x).sum()
-    MulBackward0
-    SumBackward0
-    """
-
-    def __init__(self, hook: Callable, *, always_call: bool = False) -> None:
-        self.hook, self.always_call = hook, always_call
-
-    @classmethod
-    def from_context_manager(cls, make: Callable) -> "node_creation_hook":
-        """Run every node made inside within the context manager ``make(node)``, in each backward pass."""
-
-        def around(node: Any) -> tuple:
-            entered: list = []
-            made = ref(node)  # which holds these hooks
-
-            def enter(grads: tuple) -> None:
-                entered.append(make(made()))
-                entered[-1].__enter__()
-
-            def leave(grad_inputs: tuple, grads: tuple) -> None:
-                entered.pop().__exit__(None, None, None)
-
-            return enter, leave
-
-        return cls(around, always_call=True)
-
-    def receive(self, node: Any) -> None:
-        before, after = self.hook(node) or (None, None)
-        if before is not None:
-            node.register_prehook(before)
-        if after is not None:
-            node.register_hook(after)
-            if self.always_call:
-                node.always = (*node.always, after)
-
-    def __enter__(self) -> "node_creation_hook":
-        close_fast_paths()
-        births.enter((*births.get(), self.receive))
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        births.leave()
-        open_fast_paths()
 
 
 def call_anyway(node: Any, shown: Iterable) -> None:

@@ -1,7 +1,7 @@
 """Calling a module: its hooks before and after ``forward``, and before and after the part of the graph that it recorded.
 
 Hooks of all modules run before a module's own. Backward hooks see the gradients at two boundaries in the graph (see
-``tape/boundary.py``); the module's inputs and outputs are left as they are.
+``boundary.py``); the module's inputs and outputs are left as they are.
 """
 
 import warnings
@@ -20,6 +20,7 @@ from ...tape.lines import module_calls
 from ...tape.modes import modes
 from ...tape.promotion import dtype_of
 from ...tape.value import Tensor, wrap
+from . import boundary
 from .state import State
 
 __all__ = [  # noqa: RUF022 (the order of the page)
@@ -201,8 +202,6 @@ class BackwardHooks:
     def enter(self, args: tuple) -> tuple:
         """The arguments as ``forward`` gets them: a tensor that is there twice has two edges."""
         if self.before or self.after:
-            from ...tape import boundary
-
             args = tuple(boundary.told_apart(args))
             starts = boundary.tracked(args)
             self.edges, self.level = [boundary.edge_of(t) for t in starts], starts[0]._level if starts else 0
@@ -222,8 +221,6 @@ class BackwardHooks:
         return tree.unflatten(self.hang(given), spec)
 
     def hang(self, outputs: list) -> list:
-        from ...tape import boundary
-
         if not (ends := boundary.tracked(outputs)) or modes.floor > ends[0]._level:
             return outputs
         outputs = boundary.told_apart(outputs, self.since)

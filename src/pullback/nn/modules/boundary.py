@@ -8,14 +8,14 @@ they can be written in place, by the part itself and by what comes after it.
 from collections.abc import Iterable
 from typing import Any
 
-from ..ops.table import TABLE, Op
-from .engine import edge_of
-from .fast import call
-from .graph import Node
-from .inplace import CopySlices
-from .lines import user_frame
-from .value import CARE, GRAD, Tensor, new
-from .views import settle
+from ...ops.table import TABLE, Op
+from ...tape.engine import edge_of
+from ...tape.fast import call
+from ...tape.graph import Node
+from ...tape.inplace import CopySlices
+from ...tape.lines import user_frame
+from ...tape.value import CARE, GRAD, Tensor, new
+from ...tape.views import settle
 
 
 class BackwardHookFunctionBackward(Node):
