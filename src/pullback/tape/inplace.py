@@ -26,7 +26,7 @@ from .promotion import dtype_of, promote
 from .reasons import note
 from .storage import mark_written, owner
 from .value import CARE, GRAD, Tensor, at_level, new, plain
-from .views import Family, custom_view, replay, settle
+from .views import Family, replay, settle
 from .watch import watching
 
 
@@ -136,14 +136,12 @@ def check_leaf(target: Tensor, recording: bool = True) -> None:
     view = target._view
     if view is None:
         return
-    if view.creator is not None:
-        raise RuntimeError(custom_view(view.creator, "is being modified inplace"))
     if view.base._flags & GRAD and view.base._fn is None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. Write under "
             "torch.no_grad(), or on a clone()."
         )
-    if not view.recorded and (recording or view.base._flags & GRAD):
+    if not view.recorded and view.creator is None and (recording or view.base._flags & GRAD):
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Create the view "
             "and write through it in the same mode."
@@ -297,8 +295,10 @@ def rebase(target: Tensor, inner: Node) -> None:
     if inner.level:
         node.level = inner.level
     node.code, node.lasti = inner.code, inner.lasti
-    if node.written and node.written[0] is not None and node.written[0].is_boundary:
+    if node.written and node.written[0] is not None and (view.creator is not None or node.written[0].is_boundary):
         node.go_through()
+    if view.creator is not None:  # now the base knows of the Function's backward, and the view is one as any other
+        view.creator, view.recorded = None, True
     record.born(node)
     release(base)
     release(target)

@@ -80,7 +80,7 @@ def seen_at(out: Any, level: int) -> Any:
 def regenerate(tensor: Tensor, view: View) -> None:
     """Replay a view on its base as it is now."""
     if view.creator is not None:
-        raise RuntimeError(custom_view(view.creator, "its base or another view of its base has been modified inplace"))
+        raise RuntimeError(custom_view(view.creator))
     epoch, before = view.family.epoch, held_floor()
     try:
         modes.floor = min(modes.floor, view.base._level)
@@ -94,11 +94,12 @@ def regenerate(tensor: Tensor, view: View) -> None:
     view.epoch = epoch  # now, so that another thread does not take it for done
 
 
-def custom_view(creator: str, what: str) -> str:
+def custom_view(creator: str) -> str:
     return (
-        f"Output 0 of {creator} is a view and {what}. This view was created inside a custom Function (or because an input "
-        "was returned as-is), and a replay of the view would not know the Function's own backward, leading to incorrect "
-        "gradients. clone() the output of the custom Function before it, or its base, is written."
+        f"Output 0 of {creator} is a view and its base or another view of its base has been modified inplace. This view was "
+        "created inside a custom Function (or because an input was returned as-is), and a replay of the view would not know "
+        "the Function's own backward, leading to incorrect gradients. clone() the output of the custom Function before its "
+        "base is written, or write through that output itself."
     )
 
 
