@@ -541,6 +541,15 @@ def test_batches_that_do_not_fit_are_refused(cotangents, error, message):
         pullback.autograd.grad(outputs, x, cotangents(), is_grads_batched=True)
 
 
+def test_inputs_that_are_refused_change_nothing():
+    x, y, z = quadratic(pullback)
+    with pytest.raises(RuntimeError, match="can't retain_grad"):
+        z.backward(inputs=[y, pullback.ones(1)])
+    assert not y.retains_grad
+    z.backward()
+    assert x.grad is not None
+
+
 def test_an_edge_of_an_output_that_is_not_there_is_refused():
     y = leaf(pullback, 1.0) * 2
     with pytest.raises(RuntimeError, match=r"has 1 output\(s\), but output_nr is 5"):

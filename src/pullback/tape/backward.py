@@ -86,7 +86,11 @@ def backward(
         grad_tensors = grad_variables
     roots = as_list(tensors)
     given = checked_cotangents(roots, grad_tensors)
-    targets = None if inputs is None else {target_edge(t, keep=True) for t in checked_inputs(inputs, "backward")}
+    kept = [] if inputs is None else checked_inputs(inputs, "backward")
+    targets = None if inputs is None else {target_edge(t, keep=True) for t in kept}
+    for t in kept:
+        if isinstance(t, Tensor) and t._fn is not None and not t._retains:
+            inplace.keep_grad(t)
     work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), targets, True)
     work.run(start(roots, given, work))
 
@@ -227,7 +231,7 @@ def checked_inputs(inputs: Any, what: str) -> list:
 
 
 def target_edge(t: Any, keep: bool = False) -> tuple:
-    """The edge by which the gradient of an input arrives; ``keep`` lets a non-leaf retain it."""
+    """The edge by which the gradient of an input arrives; ``keep``: a non-leaf shall retain it."""
     if isinstance(t, GradientEdge):
         return edge_of_place(t.node, t.output_nr)
     if t._flags & CARE:
@@ -238,8 +242,6 @@ def target_edge(t: Any, keep: bool = False) -> tuple:
             if keep
             else f"One of the differentiated Tensors does not require grad: {no_history(t)}"
         )
-    if keep and t._fn is not None and not t._retains:
-        inplace.keep_grad(t)
     return edge_of(t)
 
 
