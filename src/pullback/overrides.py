@@ -174,16 +174,17 @@ def watched(*args, **kwargs):  # type: ignore[no-untyped-def]
 
 def intercept(function: FunctionType, public: Any = None, enter: Callable = enter) -> None:
     """Give a function the code that asks first; ``public`` is the object that those asked get to see."""
-    if "unwatched" in function.__dict__:
-        return
-    own, code = twin(function), watched.__code__
-    values = (plain, ordinary, own, public or function, enter)
-    function.__code__ = code.replace(
-        co_consts=tuple([values if type(each) is tuple else each for each in code.co_consts]),
-        co_name=function.__name__,
-        co_freevars=function.__code__.co_freevars,
-    )
-    function.unwatched = function.__wrapped__ = own  # type: ignore[attr-defined]
+    with tensor.making:
+        if "unwatched" in function.__dict__:
+            return
+        own, code = twin(function), watched.__code__
+        values = (plain, ordinary, own, public or function, enter)
+        function.__code__ = code.replace(
+            co_consts=tuple([values if type(each) is tuple else each for each in code.co_consts]),
+            co_name=function.__name__,
+            co_freevars=function.__code__.co_freevars,
+        )
+        function.unwatched = function.__wrapped__ = own  # type: ignore[attr-defined]
 
 
 def intercept_member(name: str, member: Any) -> None:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -36,14 +38,17 @@ _STATE = np.dtype(
 class Generator:
     """A stream of random numbers of its own, e.g. `Generator().manual_seed(0)`.
 
-    `get_state` and `set_state` exchange a uint8 array of 5056 bytes, laid out as PyTorch's.
+    `get_state` and `set_state` exchange a uint8 array of 5056 bytes, laid out as PyTorch's. Threads may share a generator:
+    what one call draws is consecutive in the stream.
     """
 
-    __slots__ = ("__weakref__", "_bits", "_normal", "_seed")
+    __slots__ = ("__weakref__", "_bits", "_lock", "_normal", "_seed")
 
     def __init__(self, device: object = "cpu") -> None:
         if str(device) != "cpu":
             raise RuntimeError(f"Generator: expected device 'cpu', got '{device}'; random numbers are made on the CPU")
+        self._lock = RLock()
+        _generators.add(self)
         self._start(67280421310721)  # PyTorch's own default
 
     @property
@@ -51,15 +56,18 @@ class Generator:
         return "cpu"
 
     def _start(self, seed: int) -> None:
-        self._seed = seed
-        self._normal: float | None = None
-        self._bits: Any = None  # made when first drawn from, since numpy.random takes milliseconds to import
+        with self._lock:
+            self._seed = seed
+            self._normal: float | None = None
+            self._bits: Any = None  # made when first drawn from, since numpy.random takes milliseconds to import
 
     def _stream(self) -> Any:
         """NumPy's Mersenne Twister in its legacy form, whose seeding by one 32-bit integer is PyTorch's."""
-        if self._bits is None:
-            self._bits = np.random.RandomState(self._seed & 0xFFFFFFFF)
-        return self._bits
+        bits = self._bits
+        if bits is None:
+            with self._lock:  # two threads must not both begin at the start
+                bits = self._bits = self._bits or np.random.RandomState(self._seed & 0xFFFFFFFF)
+        return bits
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart the stream at `seed`, an integer of 64 bits of which the low 32 count."""
@@ -82,21 +90,23 @@ class Generator:
 
     def get_state(self) -> np.ndarray:
         """All that decides the numbers to come, as 5056 bytes (uint8)."""
-        twister = self._stream().get_state(legacy=False)["state"]
         state = np.zeros((), _STATE)
-        state["seed"], state["seeded"], state["key"] = self._seed, 1, twister["key"]
+        with self._lock:
+            twister, normal = self._stream().get_state(legacy=False)["state"], self._normal
+            state["seed"], state["seeded"], state["key"] = self._seed, 1, twister["key"]
         state["next"], state["left"] = twister["pos"], 625 - twister["pos"]
-        if self._normal is not None:
-            state["normal"], state["has_normal"] = self._normal, 1
+        if normal is not None:
+            state["normal"], state["has_normal"] = normal, 1
         return np.frombuffer(bytearray(state.tobytes()), np.uint8)
 
     def set_state(self, new_state: np.ndarray) -> Generator:
         """Continue from where `get_state` (this one's, or PyTorch's) was called."""
         state = _parse_state(np.asarray(new_state))
-        self._start(int(state["seed"]))
-        # `left`, not `next`: in a fresh PyTorch generator, whose key has yet to be advanced, `next` is 0.
-        self._stream().set_state(("MT19937", state["key"].astype(np.uint32), 625 - int(state["left"])))
-        self._normal = float(state["normal"]) if state["has_normal"] else None
+        with self._lock:
+            self._start(int(state["seed"]))
+            # `left`, not `next`: in a fresh PyTorch generator, whose key has yet to be advanced, `next` is 0.
+            self._stream().set_state(("MT19937", state["key"].astype(np.uint32), 625 - int(state["left"])))
+            self._normal = float(state["normal"]) if state["has_normal"] else None
         return self
 
     def clone_state(self) -> Generator:
@@ -148,6 +158,12 @@ def _parse_state(state: np.ndarray) -> np.ndarray:
 
 def _restored(state: np.ndarray) -> Generator:
     return Generator().set_state(state)
+
+
+_generators: WeakSet[Generator] = WeakSet()  # whose locks are free in a forked child
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: [g._lock._at_fork_reinit() for g in _generators])  # type: ignore[attr-defined]
 
 
 default_generator = Generator()
@@ -276,15 +292,16 @@ def normal(
 
 def _short_normal(count: int, generator: Generator) -> np.ndarray:
     """Fewer than 16 normal numbers, made in pairs in float64; a second one left over is kept for the next call."""
-    numbers = [] if generator._normal is None or not count else [generator._normal]
-    if numbers:
-        generator._normal = None
-    uniforms = generator.uniform64((count - len(numbers) + 1) // 2 * 2).tolist()
-    for angle, height in zip(uniforms[::2], uniforms[1::2], strict=True):
-        radius = math.sqrt(-2.0 * math.log1p(-height))
-        numbers += radius * math.cos(2.0 * math.pi * angle), radius * math.sin(2.0 * math.pi * angle)
-    if len(numbers) > count:
-        generator._normal = numbers.pop()
+    with generator._lock:
+        numbers = [] if generator._normal is None or not count else [generator._normal]
+        if numbers:
+            generator._normal = None
+        uniforms = generator.uniform64((count - len(numbers) + 1) // 2 * 2).tolist()
+        for angle, height in zip(uniforms[::2], uniforms[1::2], strict=True):
+            radius = math.sqrt(-2.0 * math.log1p(-height))
+            numbers += radius * math.cos(2.0 * math.pi * angle), radius * math.sin(2.0 * math.pi * angle)
+        if len(numbers) > count:
+            generator._normal = numbers.pop()
     return np.array(numbers, np.float64)
 
 
