@@ -73,12 +73,7 @@ class Setting:
 
     def enter(self, value: Any, by: Any = None, reason: Any = None) -> None:
         """Begin a block of the manager ``by``, in which the value holds."""
-        before = self.variable.get()
-        try:
-            self.hold(Held(value, self.top(), by, reason))
-        except BaseException:  # an interrupt, after which no one would end the block
-            self.variable.set(before)
-            raise
+        self.hold(Held(value, self.top(), by, reason))
 
     def leave(self, by: Any = None) -> None:
         """End the innermost block of a manager, and any inside it that an interrupt kept from ending."""
@@ -92,3 +87,31 @@ class Setting:
         if held is not None and held.value != self.default:
             self.live.add(ref(held, self.live.discard))
         self.variable.set(held)
+
+
+class Block:
+    """A context manager that enters settings, and leaves them also where an interrupt (Ctrl-C) comes in between.
+
+    One moment remains, against which Python has no means: the start of ``__exit__`` itself. A block around this one then
+    puts back what this one did not.
+    """
+
+    def enter(self) -> Any:
+        """Enter the settings, as this block's own (``by=self``)."""
+
+    def leave(self) -> None:
+        """Leave them; those that were not entered, or are left already, stay as they are."""
+
+    def __enter__(self) -> Any:
+        try:
+            return self.enter()
+        except BaseException:
+            self.leave()
+            raise
+
+    def __exit__(self, *exc: Any) -> Any:
+        try:
+            self.leave()
+        except BaseException:
+            self.leave()
+            raise

@@ -28,7 +28,7 @@ from .tape.fast import function_of, plain, write
 from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.record import general
-from .tape.storage import mark_written
+from .tape.storage import note_write
 from .tape.value import GRAD, Tensor, wrap
 from .tape.views import settle
 
@@ -379,10 +379,10 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
     except (IndexError, ValueError, OverflowError, RuntimeError):
         return False  # nothing was written; the general way finds the words
     except BaseException:  # an interrupt: it may have been
-        mark_written(data, "__setitem__")
+        note_write(data, "__setitem__")
         raise
     if written and not tensor._untracked:
-        mark_written(data, "__setitem__")
+        note_write(data, "__setitem__")
     return written
 
 

@@ -5,12 +5,11 @@ above all that was there before. An interpreter strips its own values, and runs 
 by which the next lower interpreter gets its turn. When no operand is anyone's, the kernel runs.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from ..context import Setting
+from ..context import Block, Setting
 from ..kernels import kernel_of
 from ..ops.table import TABLE, Op
 from ..source import define
@@ -82,17 +81,17 @@ _numbers = count(1)
 _level = Setting("level", 0, set())
 
 
-@contextmanager
-def new_level() -> Iterator[int]:
+class new_level(Block):
     """Open a level for a transform, above all that were ever opened, in any thread: a value that outlives its transform,
     or is used in another thread, belongs to no other one."""
-    level = next(_numbers)
-    before = _level.variable.get()
-    try:
-        _level.enter(level, level)
-        yield level
-    finally:
-        _level.variable.set(before)
+
+    def enter(self) -> int:
+        level = next(_numbers)
+        _level.enter(level, self)
+        return level
+
+    def leave(self) -> None:
+        _level.leave(self)
 
 
 def current_level() -> int:

@@ -24,7 +24,7 @@ from .graph import Freed, Node, revive, saved_values
 from .modes import held_floor, modes, restore_floor
 from .promotion import dtype_of, promote
 from .reasons import note
-from .storage import mark_written, owner
+from .storage import mark_written, note_write, owner
 from .value import CARE, GRAD, Tensor, at_level, new, plain
 from .views import Family, replay, settle
 from .watch import watching
@@ -75,10 +75,8 @@ def wrote_quickly(op: Op, args: tuple) -> bool:
         return False
     if data.dtype.kind != "f" or overlaps(data) or not data.flags.writeable or target._untracked:
         return False
-    try:
-        compute(data, value, data)
-    finally:
-        mark_written(data, f"{op.name}_")
+    mark_written(data, f"{op.name}_")  # first, for an interrupt may come in between
+    compute(data, value, data)
     return True
 
 
@@ -186,6 +184,9 @@ def type_name(dtype: dtypes.dtype) -> str:
     return SCALAR_TYPES.get(dtype.name, dtype.name)
 
 
+REFUSALS = (RuntimeError, TypeError, ValueError, IndexError)  # what kernels raise before they write
+
+
 def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     raw = [record.held(a, 0) for a in args]
     data = raw[0]
@@ -196,11 +197,15 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
         record.check_savable(op, args, targets, 0)
         if op.params[0] in record.saved_names(op, targets) and raw[0] is data:
             raw[0] = data.copy()  # the rule reads what the write destroys
+    written = not target._untracked
     try:
         into(op, data, raw)
+    except REFUSALS:
+        written = False
+        raise
     finally:  # also where it was interrupted: something may have been written
-        if not target._untracked:
-            mark_written(data, f"{op.name}_")
+        if written:
+            note_write(data, f"{op.name}_")
     if recording and any(t is not None for t, _ in targets):
         node = record.make_node(op, args, targets, 0)
         node.saved = record.saved_of(op, raw, data, targets)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..context import Setting
+from ..context import Block, Setting
 from .lines import here
 
 OFF = 1 << 62  # above every level
@@ -28,7 +28,8 @@ class Switch:
 
 switch = Switch()
 
-# A further mode is one more setting here (with a set of its own, unless fast paths must ask for it), and a class below.
+# A further mode is one more setting here (with a set of its own, unless fast paths must ask for it), and a class below:
+# a block that enters it and leaves it.
 floor = Setting("floor", 0, switch.on)
 inference = Setting("inference", False, switch.on)
 multithreading = Setting("multithreading", True, set())
@@ -55,18 +56,12 @@ def turned_off() -> tuple:
     return "recording was turned off", here(2)
 
 
-class DecoratorContextManager:
+class DecoratorContextManager(Block):
     """A context manager that also decorates: functions, generators, and their asynchronous kinds run in the block.
 
     A generator's code runs in it, and its consumer between two items does not. A subclass whose constructor takes
     arguments gives a ``clone`` that passes them, for each call has a block of its own.
     """
-
-    def __enter__(self) -> Any:
-        raise NotImplementedError
-
-    def __exit__(self, *exc: Any) -> Any:
-        raise NotImplementedError
 
     def clone(self) -> Any:
         return type(self)()
@@ -183,10 +178,10 @@ class no_grad(BareDecorator):
     False
     """
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
         floor.enter(OFF, self, turned_off())
 
-    def __exit__(self, *exc: object) -> None:
+    def leave(self) -> None:
         floor.leave(self)
 
 
@@ -204,10 +199,10 @@ class enable_grad(BareDecorator):
     True
     """
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
         floor.enter(enabled(), self)
 
-    def __exit__(self, *exc: object) -> None:
+    def leave(self) -> None:
         floor.leave(self)
 
 
@@ -228,11 +223,11 @@ class AtOnce(DecoratorContextManager):
         """What the setting holds for a mode."""
         return mode
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
         self.setting.put(self.initial)  # which holds again after the block
         self.setting.enter(self.value(self.mode), self, turned_off())
 
-    def __exit__(self, *exc: object) -> None:
+    def leave(self) -> None:
         self.setting.leave(self)
 
     def clone(self) -> Any:
@@ -317,11 +312,11 @@ class inference_mode(DecoratorContextManager):
             raise TypeError(f"inference_mode(): argument 'mode' (position 1) must be bool, not {type(mode).__name__}")
         self.mode = mode
 
-    def __enter__(self) -> None:
+    def enter(self) -> None:
         floor.enter(OFF if self.mode else 0, self, turned_off())
         inference.enter(self.mode, self)
 
-    def __exit__(self, *exc: object) -> None:
+    def leave(self) -> None:
         inference.leave(self)
         floor.leave(self)
 

@@ -51,6 +51,15 @@ def mark_written(data: Any, op: str, place: Any = None) -> None:
         writes.tick = last_write[0] = tick()
 
 
+def note_write(data: Any, op: str) -> None:
+    """Note a write that was done, also where an interrupt comes in between."""
+    try:
+        mark_written(data, op)
+    except BaseException:
+        mark_written(data, op)
+        raise
+
+
 def writes_to(data: Any) -> Writes | None:
     """The writes to a value's storage, or None where there were none."""
     return _written.get(id(owner(data))) if type(data) is ndarray else None
