@@ -272,7 +272,7 @@ def test_an_interrupted_write_is_noted_if_it_was_done():
         return x, y, y * y
 
     def check(state, done):
-        x, y, z = state
+        _, y, z = state
         if y.tolist() != [1.0, 2.0, 3.0]:
             assert y._version > 0
             with pytest.raises(RuntimeError, match="modified by an inplace operation"):

@@ -203,7 +203,7 @@ def test_pairs_of_normal_numbers_are_not_torn_by_threads():
     expected = sorted(torch.randn(1).item() for _ in range(THREADS * 50))
     torch.manual_seed(0)
     found = in_threads(lambda i: [torch.randn(1).item() for _ in range(50)])
-    assert sorted(sum(found, [])) == expected
+    assert sorted(number for part in found for number in part) == expected
 
 
 def test_what_is_made_when_it_is_first_asked_for_is_made_once():
