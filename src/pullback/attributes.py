@@ -8,6 +8,8 @@ from typing import Any
 from numpy import ndarray
 
 from . import dtypes
+from .interpreters import run
+from .ops.table import TABLE
 from .tape import inplace
 from .tape.backward import backward
 from .tape.engine import wait_for
@@ -226,12 +228,13 @@ class Attributes:
         return add_hook(self._post_hooks, hook)
 
     def detach(self: Any) -> Tensor:
-        """A tensor with the same memory and no history."""
+        """A tensor with the same memory and no history, in any transform."""
         current(self)
-        out = new(Tensor)
-        out._data, out._flags, out._fn = self._data, self._flags & CARE if self._level else 0, None
         if self._level:
-            out._level = self._level
+            out = run(TABLE["detach"], (self,))
+        else:
+            out = new(Tensor)
+            out._data, out._flags, out._fn = self._data, 0, None
         if self._inference:
             out._inference, out._untracked, out._flags = True, True, CARE
         out._why = ("detach() was called", here()) if self._flags & GRAD else self._why

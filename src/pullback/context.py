@@ -115,3 +115,16 @@ class Block:
         except BaseException:
             self.leave()
             raise
+
+
+class During(Block):
+    """A block in which a setting holds a value."""
+
+    def __init__(self, setting: Setting, value: Any) -> None:
+        self.setting, self.value = setting, value
+
+    def enter(self) -> None:
+        self.setting.enter(self.value, self)
+
+    def leave(self) -> None:
+        self.setting.leave(self)

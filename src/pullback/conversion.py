@@ -20,10 +20,12 @@ from .interpreters.dispatch import depth_of
 from .interpreters.dual import Dual
 from .interpreters.traced import Traced
 from .ops.table import TABLE
+from .tape import forward
 from .tape.fast import call
 from .tape.inplace import type_name
+from .tape.lines import describe, here
 from .tape.promotion import dtype_of
-from .tape.value import Tensor, known, wrap
+from .tape.value import Tensor, is_dual, known, wrap
 from .tensor import functions
 
 # -- elements ----------------------------------------------------------------------------------------------------------
@@ -44,11 +46,25 @@ def concrete(tensor: Any, asked: str) -> np.ndarray:
         elif isinstance(value, Traced):
             raise RuntimeError(f"trace: {asked} reads a value that is only known when the program runs")
         else:
-            raise RuntimeError(
-                f"vmap: It looks like you're calling {asked} on a Tensor, or deciding something by its value. Inside vmap "
-                "it stands for a whole batch, so there is no one value; rewrite it with operations such as torch.where"
-            )
+            raise RuntimeError(f"{BATCH_ASKED.get(asked, ASKED.format('.item()'))} {no_one_value()}")
     return value
+
+
+ASKED = "vmap: It looks like you're calling {} on a Tensor."
+NO_STORAGE = f"{ASKED} Cannot access data pointer of Tensor that doesn't have storage."
+BATCH_ASKED = {
+    "bool()": "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow.",
+    ".numpy()": NO_STORAGE.format(".numpy()"),
+    ".tolist()": NO_STORAGE.format(".tolist()"),
+}
+
+
+def no_one_value() -> str:
+    return (
+        f"At {describe(here())}: inside vmap the tensor stands for a whole batch, so there is no one value. Rewrite `if "
+        "condition: a else: b` as torch.where(condition, a, b), or have the function run element by element with "
+        'vmap(..., fallback="loop").'
+    )
 
 
 def single(self: Any, asked: str) -> Any:
@@ -229,6 +245,7 @@ def show(self: Any) -> str:
         dtype_of(self._data),
         requires_grad=self.requires_grad,
         grad_fn_name=None if node is None else node.name(),
+        tangent=forward.tangent_at(self, forward.levels_of(self)[-1]) if is_dual(self) else None,
         prefix="tensor(" if type(self) in known else type(self).__name__ + "(",
     )
     return f"Parameter({text})" if "_is_param" in self.__dict__ else text

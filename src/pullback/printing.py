@@ -60,6 +60,7 @@ def format_tensor(
     *,
     requires_grad: bool = False,
     grad_fn_name: str | None = None,
+    tangent: object = None,
     prefix: str = "tensor(",
 ) -> str:
     """The text that stands for a tensor holding `array`.
@@ -78,6 +79,8 @@ def format_tensor(
         suffixes.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
+    if tangent is not None:
+        suffixes.append(f"tangent={tangent}")
     return _with_suffixes(prefix + elements, suffixes, indent) + ")"
 
 

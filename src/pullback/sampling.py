@@ -4,7 +4,8 @@ The numbers are PyTorch's: ``random`` makes them, as arrays. Sampling from distr
 and filling tensors in place, are operations of the table (``ops/sampling.py``).
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Unpack
 
@@ -16,10 +17,12 @@ from .creation import array_like
 from .devices import CPU, check_device
 from .devices import device as Device
 from .interpreters import values
+from .interpreters.batched import Batched, drawing_vmaps, vmaps
 from .ops.sampling import NORMAL_OF
 from .tape.fast import call
 from .tape.promotion import dtype_of
 from .tape.value import Tensor, wrap
+from .tensor import write_out
 
 # -- generators --------------------------------------------------------------------------------------------------------
 
@@ -110,6 +113,24 @@ def check_generator(name: str, generator: Any) -> None:
         raise TypeError(f"{name}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
 
 
+def drawn(name: str, shape: tuple, draw: Callable, options: Options, out: Any = None) -> Tensor:
+    """The leaf with the random numbers that ``draw(shape)`` gives; inside vmap, with each element's own if it has such."""
+    alone = drawing_vmaps() if vmaps.get() else []
+    if not alone:
+        return made(name, draw(shape), options, out)
+    tensor: Any = made(name, draw((*[v.size for v in alone], *shape)), {**options, "requires_grad": False})
+    for v in alone:
+        tensor = wrap(Batched(tensor, v.level))
+    if out is not None:
+        return write_out(out, tensor)
+    return tensor.requires_grad_() if options.get("requires_grad") else tensor
+
+
+def like(array: np.ndarray, shape: tuple) -> np.ndarray:
+    """An array of a shape and the dtype of another; itself, which may lie otherwise in memory, where that is its own."""
+    return array if array.shape == tuple(shape) else np.empty(shape, array.dtype)
+
+
 # -- new tensors -------------------------------------------------------------------------------------------------------
 
 
@@ -119,7 +140,7 @@ def rand(
     """Random numbers, spread evenly over [0, 1): ``rand(2, 3)`` or ``rand((2, 3))``."""
     check_generator("rand", generator)
     shape, kind = as_shape("rand", sizes, size), as_dtype("rand", dtype)
-    return made("rand", random.uniform(shape, kind.numpy, generator=generator), options, out)
+    return drawn("rand", shape, lambda shape: random.uniform(shape, kind.numpy, generator=generator), options, out)
 
 
 def randn(
@@ -128,7 +149,7 @@ def randn(
     """Random numbers of the normal distribution, with mean 0 and standard deviation 1: ``randn(2, 3)``."""
     check_generator("randn", generator)
     shape, kind = as_shape("randn", sizes, size), as_dtype("randn", dtype)
-    return made("randn", random.normal(shape, kind.numpy, generator=generator), options, out)
+    return drawn("randn", shape, lambda shape: random.normal(shape, kind.numpy, generator=generator), options, out)
 
 
 def randint(
@@ -149,7 +170,8 @@ def randint(
         low, high = 0, low
     low, high = as_count("randint", "low", low), as_count("randint", "high", high, 2)
     shape, kind = as_shape("randint", (), size), as_dtype("randint", dtype, dtypes.int64)
-    return made("randint", random.randint(low, high, shape, kind.numpy, generator), options, out)
+    draw = lambda shape: random.randint(low, high, shape, kind.numpy, generator)
+    return drawn("randint", shape, draw, options, out)
 
 
 def randperm(
@@ -158,21 +180,28 @@ def randperm(
     """The integers below ``n`` in a random order; int64 by default."""
     check_generator("randperm", generator)
     count, kind = as_count("randperm", "n", n), as_dtype("randperm", dtype, dtypes.int64)
-    return made("randperm", random.randperm(count, kind.numpy, generator), options, out)
+
+    def draw(shape: tuple) -> np.ndarray:
+        each = [random.randperm(count, kind.numpy, generator) for _ in range(math.prod(shape[:-1]))]
+        return np.array(each, kind.numpy).reshape(shape)
+
+    return drawn("randperm", (count,), draw, options, out)
 
 
 def rand_like(input: Tensor, *, generator: Any = None, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
     """Random numbers of [0, 1), in the shape and dtype of ``input``."""
     check_generator("rand_like", generator)
     array = array_like("rand_like", input, dtype, None, options)
-    return made("rand_like", values.uniform(array, 0.0, 1.0, generator=generator), options)
+    draw = lambda shape: values.uniform(like(array, shape), 0.0, 1.0, generator=generator)
+    return drawn("rand_like", array.shape, draw, options)
 
 
 def randn_like(input: Tensor, *, generator: Any = None, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
     """Random numbers of the standard normal distribution, in the shape and dtype of ``input``."""
     check_generator("randn_like", generator)
     array = array_like("randn_like", input, dtype, None, options)
-    return made("randn_like", values.normal(array, 0.0, 1.0, generator=generator), options)
+    draw = lambda shape: values.normal(like(array, shape), 0.0, 1.0, generator=generator)
+    return drawn("randn_like", array.shape, draw, options)
 
 
 def randint_like(
@@ -183,7 +212,8 @@ def randint_like(
     low, high = (0, low) if high is None else (low, high)
     low, high = as_count("randint_like", "low", low, 2), as_count("randint_like", "high", high, 3)
     array = array_like("randint_like", input, dtype, None, options)
-    return made("randint_like", values.random(array, low, high, generator=generator), options)
+    draw = lambda shape: values.random(like(array, shape), low, high, generator=generator)
+    return drawn("randint_like", array.shape, draw, options)
 
 
 def normal(
@@ -207,7 +237,8 @@ def normal(
             "normal() received an invalid combination of arguments: expected tensors, or numbers and a size"
         )
     shape, kind = as_shape("normal", (), size), as_dtype("normal", dtype)
-    return made("normal", random.normal(shape, kind.numpy, float(mean), float(std), generator), options, out)
+    draw = lambda shape: random.normal(shape, kind.numpy, float(mean), float(std), generator)
+    return drawn("normal", shape, draw, options, out)
 
 
 __all__ = [

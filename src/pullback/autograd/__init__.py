@@ -12,7 +12,16 @@ from ..tape.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, 
 __all__ = ["backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
 # Modules, and names with the module that has them, loaded when they are first asked for.
-_SUBMODULES = ("anomaly_mode", "function", "functional", "grad_mode", "graph", "profiler", "profiler_util")
+_SUBMODULES = (
+    "anomaly_mode",
+    "forward_ad",
+    "function",
+    "functional",
+    "grad_mode",
+    "graph",
+    "profiler",
+    "profiler_util",
+)
 _NAMES: dict[str, str] = {
     "Function": "function",
     "NestedIOFunction": "function",

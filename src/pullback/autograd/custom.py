@@ -14,11 +14,12 @@ from .. import tree
 from ..clock import tick
 from ..func.vectorize import vmap
 from ..interpreters import Value, values
-from ..interpreters.batched import Batched
+from ..interpreters.batched import Batched, randomness_at
 from ..interpreters.dispatch import new_level
 from ..interpreters.dual import Dual
 from ..interpreters.series import Series
 from ..ops.table import TABLE, Op
+from ..tape import forward
 from ..tape.engine import conform, edge_of, pull_back
 from ..tape.fast import call
 from ..tape.graph import Node
@@ -30,7 +31,7 @@ from ..tape.promotion import dtype_of
 from ..tape.record import differentiable
 from ..tape.saved import pack_saved
 from ..tape.storage import mark_written
-from ..tape.value import CARE, GRAD, Tensor, at_level, new, plain, wrap
+from ..tape.value import CARE, GRAD, Tensor, at_level, is_dual, new, open_levels, plain, wrap
 from ..tape.views import settle
 from .function import BackwardCFunction, Function, defines
 
@@ -52,7 +53,29 @@ def apply(cls: type, args: tuple, kwargs: dict) -> Any:
     """``cls.apply(*args, **kwargs)``."""
     if inspect.ismethod(cls.forward) or not callable(cls.forward):  # type: ignore[attr-defined]
         raise RuntimeError(f"{cls.__name__}: forward must be a static method")
-    return invoke(cls, positional(cls, args, kwargs))[0]
+    args = positional(cls, args, kwargs)
+    level = forward.top_level(tensors_of(args)) if open_levels else None
+    return invoke(cls, args)[0] if level is None else push_beside(cls, args, level)
+
+
+def push_beside(cls: Any, args: tuple, level: Any) -> Any:
+    """The call on tensors with tangents of a dual level: as ``jvp`` would call it, on a level above."""
+    given = tensors_of(args)
+    tangents = [forward.tangent_at(t, level) for t in given]
+    with new_level() as above, forward.below(level.rank):
+        primals = [t if p is None else wrap(Dual(t, p, above)) for t, p in zip(given, tangents, strict=True)]
+        remaining = iter(primals)
+        lifted = tree.map(lambda a: next(remaining) if isinstance(a, Tensor) else a, args)
+        output = invoke(cls, lifted)[0]
+        primal = tree.map(lambda o: part(o, above, "primal"), output)
+        pushed = [part(o, above, "tangent") for o in tensors_of(output)]
+        for out, tangent in zip(tensors_of(primal), pushed, strict=True):
+            forward.attach(out, tangent, level)
+    node = next((out._fn for out in tensors_of(primal) if isinstance(out._fn, cls._backward_cls)), None)
+    if node is not None:
+        sources = {"input": tangents, "output": pushed, "other": [None]}
+        node.tangents = {**(node.tangents or {}), level: [sources[kind][i] for kind, i in node.origins]}
+    return primal
 
 
 def positional(cls: Any, args: tuple, kwargs: dict) -> tuple:
@@ -417,7 +440,8 @@ def checked(node: Any, index: int, gradient: Any, creating: bool) -> Any:
         gradient = conform(values, gradient, (shape, dtype))
     if gradient._flags & CARE:
         settle(gradient)
-    return gradient if creating or gradient._level != node.level else gradient._data
+    is_kept = creating or gradient._level != node.level or is_dual(gradient)
+    return gradient if is_kept else gradient._data
 
 
 def expandable(shape: tuple, to: tuple) -> bool:
@@ -619,17 +643,13 @@ def map_custom(cls: Any, args: tuple, level: int) -> Any:
                 f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an overridden vmap "
                 "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod."
             )
-        found = cls.vmap(VmapInfo(size, randomness()), in_dims, *held)
+        found = cls.vmap(VmapInfo(size, randomness_at(level)), in_dims, *held)
         if not isinstance(found, tuple) or len(found) != 2:
             raise RuntimeError(f"{cls.__name__}: the vmap staticmethod must return (output, out_dims), got {found!r}")
         return rebatched(*found, level)
     dims = tree.leaves(in_dims, is_leaf=lambda d: d is None)
     output = (mapped_whole if cls.generate_vmap_rule else mapped_one_by_one)(cls, held, dims, size)
     return rebatched(output, 0, level)
-
-
-def randomness() -> str:
-    return getattr(modes, "randomness", "error")
 
 
 def is_batched(a: Any, level: int) -> bool:

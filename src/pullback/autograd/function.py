@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import tree
 from ..ops.table import Op
+from ..tape.forward import with_tangents
 from ..tape.graph import Freed, Node, saved_values, with_history
 from ..tape.record import differentiable
 from ..tape.value import Tensor, wrap
@@ -104,6 +105,8 @@ class BackwardCFunction(Node, FunctionCtx):
             return self.saved_for_forward
         values = saved_values(self)
         found = tuple([self._revived(v, *o) for v, o in zip(values, self.origins, strict=True)])
+        if self.tangents:
+            found = tuple(with_tangents(self, found, self.creating))
         if self._forward_cls.clear_saved_tensors_on_access and self.origins:  # type: ignore[attr-defined]
             self.saved = Freed(self.place())
         return found

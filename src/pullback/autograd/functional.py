@@ -8,7 +8,7 @@ returned has the structure of what was given.
 from collections.abc import Callable
 from typing import Any
 
-from ..func.derivatives import basis, jacfwd
+from ..func.jacobians import basis, jacfwd
 from ..interpreters.dispatch import current_level
 from ..tape.backward import grad
 from ..tape.modes import enable_grad

@@ -4,16 +4,20 @@ from importlib import import_module as _import_module
 from typing import Any as _Any
 
 from ..naming import missing_attribute as _missing_attribute
-from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
+from .derivatives import grad, grad_and_value, jvp, linearize, vjp
 from .vectorize import vmap
 
-__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
+# Names with the module that has them, loaded when they are first asked for.
+_MODULES = {
+    "higher_order": ("jet", "taylor"),
+    "implicit": ("custom_fixed_point", "custom_root", "linear_solve"),
+    "jacobians": ("hessian", "jacfwd", "jacobian", "jacrev"),
+    "modules": ("debug_unwrap", "functional_call", "functionalize", "replace_all_batch_norm_modules_", "stack_module_state"),
+    "rearranging": ("rearrange",),
+}  # fmt: skip
+_NAMES = {name: module for module, names in _MODULES.items() for name in names}
 
-# Names, and the module that has them, loaded when they are first asked for.
-_NAMES = {
-    **dict.fromkeys(("jet", "taylor"), "higher_order"),
-    **dict.fromkeys(("custom_fixed_point", "custom_root", "linear_solve"), "implicit"),
-}
+__all__ = ["grad", "grad_and_value", "jvp", "linearize", "vjp", "vmap", *_NAMES]
 
 
 def __getattr__(name: str) -> _Any:

@@ -6,6 +6,7 @@ A tangent that is identically zero is ``None``, and a result without a tangent i
 from collections.abc import Callable
 from typing import Any
 
+from .. import dtypes
 from ..ops.table import BILINEAR, LINEAR, Op, rule_names
 from .dispatch import Value, bind_operators, run, strip, values
 
@@ -32,8 +33,8 @@ class Dual(Value):
         result = run(op, primals)
         if not op.diff:
             return result
-        tangents = _push(op, args, primals, result, level)
-        return _attach(result, tangents, level)
+        tangents = [_tangent(a, level) for a in args]
+        return _attach(result, push(op, tangents, primals, result), level)
 
 
 def _is_mine(value: Any, level: int) -> bool:
@@ -43,11 +44,10 @@ def _is_mine(value: Any, level: int) -> bool:
 def _attach(result: Any, tangents: Any, level: int) -> Any:
     """Pair results with tangents; ``tangents`` is a tuple for several outputs, and may be shorter."""
     if not isinstance(result, (tuple, list)):
-        return result if tangents is None else Dual(result, tangents, level)
+        return result if tangents is None or not differentiable(result) else Dual(result, tangents, level)
     each = tangents if isinstance(tangents, (tuple, list)) else (tangents,)
     each = (*each, *[None] * (len(result) - len(each)))
-    pairs = [r if t is None else Dual(r, t, level) for r, t in zip(result, each, strict=True)]
-    return tuple(pairs)
+    return tuple([_attach(r, t, level) for r, t in zip(result, each, strict=True)])
 
 
 def _tangent(value: Any, level: int) -> Any:
@@ -58,26 +58,27 @@ def _tangent(value: Any, level: int) -> Any:
     return value.tangent if _is_mine(value, level) else None
 
 
-def _push(op: Op, args: Any, primals: list, result: Any, level: int) -> Any:
-    """The tangent of the result: the sum of what each operand with a tangent contributes."""
+def push(op: Op, tangents: list, primals: Any, result: Any) -> Any:
+    """The tangent of the result: the sum of what each operand with a tangent contributes.
+
+    ``tangents`` and ``primals`` are in the order of the operation's parameters; lists have lists of tangents, or None.
+    """
     if op.jvp is LINEAR:
-        return run(op, in_place_of(op, args, primals, lambda a: _tangent(a, level)))
+        return run(op, in_place_of(op, tangents, primals, lambda t: t))
     total = None
     for position, name in enumerate(op.params):
-        if name not in op.diff:
-            continue
-        tangent = _tangent(args[position], level)
-        if tangent is not None:
-            total = plus(total, contribution(op, position, name, tangent, primals, result))
+        if name in op.diff and tangents[position] is not None:
+            total = plus(total, contribution(op, position, name, tangents[position], primals, result))
     return expanded(total, result)
 
 
-def in_place_of(op: Op, args: Any, primals: list, moving: Callable) -> list:
+def in_place_of(op: Op, args: Any, primals: Any, moving: Callable) -> list:
     """The arguments of a linear operation with what ``moving`` gives for its operands, zeros where that is None."""
     moved = list(primals)
     for position, name in enumerate(op.params):
         if name in op.lists:
-            moved[position] = [_or_zeros(moving(a), p) for a, p in zip(args[position], primals[position], strict=True)]
+            given = args[position] or [None] * len(primals[position])
+            moved[position] = [_or_zeros(moving(a), p) for a, p in zip(given, primals[position], strict=True)]
         elif name in op.diff and primals[position] is not None:
             moved[position] = _or_zeros(moving(args[position]), primals[position])
     return moved
@@ -94,10 +95,10 @@ def contribution(op: Op, position: int, name: str, tangent: Any, primals: Any, r
     if op.jvp is BILINEAR:
         return run(op, [*primals[:position], tangent, *primals[position + 1 :]])
     rule = op.jvp[name]
-    return rule(values, tangent, *[_read(n, op, primals, result) for n in rule_names(rule)[1:]])
+    return rule(values, tangent, *[read(op, n, primals, result) for n in rule_names(rule)[1:]])
 
 
-def _read(name: str, op: Op, primals: Any, result: Any) -> Any:
+def read(op: Op, name: str, primals: Any, result: Any) -> Any:
     """What a rule's parameter stands for."""
     if name in op.params:
         return primals[op.params.index(name)]
@@ -106,8 +107,18 @@ def _read(name: str, op: Op, primals: Any, result: Any) -> Any:
     if name in op.outputs:
         return result[op.outputs.index(name)]
     if name.endswith("_shape"):
-        return shape_of(_read(name.removesuffix("_shape"), op, primals, result))
-    return _read(name.removesuffix("_dtype"), op, primals, result).dtype
+        return shape_of(read(op, name.removesuffix("_shape"), primals, result))
+    return read(op, name.removesuffix("_dtype"), primals, result).dtype
+
+
+def differentiable(value: Any) -> bool:
+    """Whether a value's dtype is floating or complex."""
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and kind_of(dtype) >= 2
+
+
+def kind_of(dtype: Any) -> int:
+    return dtype.category if isinstance(dtype, dtypes.dtype) else dtypes.from_numpy(dtype).category
 
 
 def shape_of(value: Any) -> Any:

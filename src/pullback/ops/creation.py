@@ -21,6 +21,12 @@ full_like = op(
     samples=lambda t: [((t(2, 3), 2.5), {}), ((t(), -1), {}), ((t(0, 2), 1), {})],
     **INTERNAL,
 )
+detach = op(
+    "detach(input)",
+    "The input itself, as a constant of every transform.",
+    batch="elementwise",
+    **INTERNAL,
+)
 new_zeros = op(
     "new_zeros(input, shape)",
     "Zeros of the input's dtype, in any shape.",

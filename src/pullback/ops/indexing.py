@@ -43,8 +43,9 @@ def unbatchable(name):
 
     def rule(xp, op, args, batched, size):
         raise RuntimeError(
-            f"vmap: {name} has a result whose shape depends on the data, and the elements of a batch must agree in shape. "
-            "Use torch.where(mask, x, other), or a mask that is the same for the whole batch."
+            f"vmap: We do not support batching operators that can output dynamic shape: {name} has a result whose shape "
+            "depends on the data, and the elements of a batch must agree in shape. Use torch.where(mask, x, other) or a "
+            'mask that is the same for the whole batch, or vmap(..., fallback="loop").'
         )
 
     return rule

@@ -12,7 +12,7 @@ from .engine import Pass, edge_of
 from .graph import AccumulateGrad, Node, as_node
 from .promotion import dtype_of
 from .reasons import no_history, use_of
-from .value import CARE, GRAD, Tensor, wrap
+from .value import CARE, GRAD, Tensor, is_dual, wrap
 from .views import settle
 
 
@@ -333,7 +333,7 @@ def first_cotangent(root: Any, cotangent: Any, work: Pass) -> Any:
         data = root._data if isinstance(root, Tensor) else ones(root.like[0], root.like[1].numpy)
         one = ones(data.shape, data.dtype) if type(data) is ndarray else values.ones_like(data)
         return wrap(one) if work.create else one
-    if work.create or not isinstance(cotangent, Tensor) or cotangent._level != work.level:
+    if work.create or not isinstance(cotangent, Tensor) or cotangent._level != work.level or is_dual(cotangent):
         return cotangent
     return cotangent._data
 

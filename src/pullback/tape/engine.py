@@ -22,13 +22,13 @@ from numpy import add, asarray, empty_like, ndarray, zeros
 from ..context import HAS_GIL, make_lock
 from ..interpreters import Value, recorded_values, values
 from ..kernels import arrays
-from .graph import AccumulateGrad, Freed, Node, as_node, revive, saved_values
+from .graph import AccumulateGrad, Freed, Node, as_node, given_values, saved_values
 from .hooks import Share, call_anyway, check_replacement, check_replacements, name_of, running
 from .lines import describe, here
 from .modes import OFF, grad_layout, held_floor, modes, restore_floor
 from .reasons import last_pass
 from .storage import last_write, mark_written, owner, writes_to
-from .value import ANY, CARE, Tensor, wrap
+from .value import ANY, CARE, Tensor, is_dual, open_levels, wrap
 from .views import settle
 from .watch import own_pull, watching
 
@@ -87,7 +87,7 @@ class Pass:
         self.level, self.create, self.retain, self.accumulate = level, create, retain, accumulate
         self.targets = targets
         self.wanted: Any = None  # with targets: the nodes and leaves on the way to one
-        self.xp: Any = recorded_values if create else values if level else arrays
+        self.xp: Any = recorded_values if create else values if level or open_levels else arrays
         self.buffers: dict[Any, Any] = {}
         self.found: dict[Any, Any] = {}
         self.owned: set[Any] = set()  # targets whose buffers the engine made, and may write to
@@ -274,7 +274,7 @@ class Pass:
 
     def pull_rules(self, node: Any, edges: tuple, grad: Any) -> Any:
         saved = saved_values(node)
-        given = revive(node, saved) if self.create and saved else saved
+        given = given_values(node, saved, self.create)
         around = self.around or own_pull
         try:
             grads = around(self, node, grad, given, edges)
@@ -344,7 +344,7 @@ class Pass:
         return wrap(grad.copy() if type(grad) is ndarray and not grad.flags.writeable else grad)
 
     def as_value(self, grad: Any) -> Any:
-        if self.create or not isinstance(grad, Tensor) or grad._level != self.level:
+        if self.create or not isinstance(grad, Tensor) or grad._level != self.level or is_dual(grad):
             return grad
         if grad._flags & CARE:
             settle(grad)
@@ -483,6 +483,8 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     it is laid out as the leaf; any other is copied.
     """
     before, leaf._last = leaf._grad, last_pass[0]
+    if not create and isinstance(grad, Tensor) and is_dual(grad):
+        grad = grad._data
     held: Any = None if before is None else before._data
     if (
         create

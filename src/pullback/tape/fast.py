@@ -38,6 +38,7 @@ from numpy import asarray, dtype, generic, ndarray, ufunc
 
 from ..clock import tick
 from ..interpreters import Value
+from ..interpreters.batched import is_random
 from ..kernels import kernel_of
 from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
@@ -101,8 +102,8 @@ def call(op: Op, args: tuple) -> Any:
 
 
 def has_fast_path(op: Op) -> bool:
-    """Operations of lists, with several outputs, or without tensors take the general path at once."""
-    return bool(op.operands) and not op.outputs and not {"tensors", "indices"} & {*op.params}
+    """Operations of lists, with several outputs, with random results, or without tensors take the general path at once."""
+    return bool(op.operands) and not op.outputs and not is_random(op) and not {"tensors", "indices"} & {*op.params}
 
 
 def _general(op: Op) -> Callable:

@@ -50,6 +50,7 @@ class Node:
     requires_grad = True
     captures: Any = None  # per output: weak references to tensors that retain their grad
     pull: Any = None
+    tangents: Any = None  # by dual level: of what was saved
 
     next: tuple
     saved: Any
@@ -282,6 +283,16 @@ def unpacked(saved: Any) -> Any:
     if isinstance(saved, (list, tuple)):
         return type(saved)([unpacked(value) for value in saved])
     return saved.unpack() if isinstance(saved, Packed) else saved
+
+
+def given_values(node: Node, saved: Any, create: bool) -> Any:
+    """What a node's rules are given for its saved values: in a recorded pass, tensors with their history."""
+    given = revive(node, saved) if create and saved else saved
+    if not node.tangents:
+        return given
+    from .forward import with_tangents
+
+    return with_tangents(node, given, create)
 
 
 def second_backward(node: Node, freed: Freed) -> str:

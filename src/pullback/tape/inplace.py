@@ -14,18 +14,19 @@ from numpy import ndarray, ufunc
 from .. import dtypes
 from ..clock import tick
 from ..interpreters import Value, run, values
+from ..interpreters.batched import is_random, unspread, vmaps
 from ..interpreters.dispatch import new_level
 from ..kernels import arrays, kernel_of
 from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
-from .graph import Freed, Node, revive, saved_values
+from .graph import Freed, Node, given_values, saved_values
 from .modes import held_floor, modes, restore_floor
 from .promotion import dtype_of, promote
 from .reasons import note
 from .storage import mark_written, note_write, owner
-from .value import CARE, GRAD, Tensor, at_level, new, plain
+from .value import CARE, GRAD, Tensor, at_level, is_dual, new, open_levels, plain
 from .views import Family, replay, settle
 from .watch import watching
 
@@ -38,9 +39,20 @@ def write(op: Op, args: tuple) -> Tensor:
     return write_now(op, args) if watch is None else watch(write_now, op, args)
 
 
-def write_now(op: Op, args: tuple) -> Tensor:
+def write_now(op: Op, args: tuple, prepared: bool = False) -> Tensor:
     target = args[0]
-    args = record.check_arguments(op, args)
+    if not prepared:
+        args = record.check_arguments(op, args)
+    if vmaps.get() and is_random(op) and unspread(target):
+        raise RuntimeError(
+            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same "
+            f"randomness. Call {op.name}_ on a tensor made from the mapped argument, such as torch.empty_like(x) + 0 * x."
+        )
+    if open_levels:
+        from . import forward
+
+        if (dual := forward.top_level(args)) is not None:
+            return forward.write(op, args, dual)
     settle(target)
     level = max(level_of(a) for a in args)
     recording = modes.floor <= level and any(requires_grad(a, level) for a in args)
@@ -352,9 +364,7 @@ class CopySlices(Node):
             wanted[other] = need[i + 1]
         if self_slot is not None:
             wanted[self_slot] = need[-1] if apart else need[0]
-        held = saved_values(inner)
-        if xp.recorded and held:
-            held = revive(inner, held)
+        held = given_values(inner, saved_values(inner), xp.recorded)
         gradients = inner.pull(xp, view_through(xp, grad, chain), held, tuple(wanted))
         region = region_gradient(xp, inner, self_slot, gradients)
         mine = None
@@ -404,7 +414,8 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
         mask = pull_back([seen], [ones], [leaf])[0]
         spread = pull_back([seen], [values.expand(region, shape)], [leaf])[0]
     result = values.where(values.ne(mask, 0), spread, base)
-    return result._data if isinstance(result, Tensor) and type(base) is ndarray else result
+    is_held = isinstance(result, Tensor) and type(base) is ndarray and not is_dual(result)
+    return result._data if is_held else result
 
 
 def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) -> Tensor:
@@ -423,6 +434,8 @@ def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) 
     if fresh is before:
         return target
     target._data = fresh._data
+    if open_levels:
+        target._tangents, target._origin = fresh._tangents, fresh._origin
     if fresh._fn is not None or target._view is not None:
         target._fn, target._nr, target._flags, target._view = fresh._fn, fresh._nr, fresh._flags, fresh._view
     return target
@@ -433,6 +446,8 @@ def snapshot(tensor: Tensor) -> Tensor:
     copy = new(Tensor)
     copy._data, copy._flags, copy._fn = tensor._data, tensor._flags, tensor._fn
     copy._level, copy._nr = tensor._level, tensor._nr
+    if open_levels:
+        copy._tangents, copy._origin = tensor._tangents, tensor._origin
     return copy
 
 
@@ -440,6 +455,7 @@ def lift(target: Tensor, level: int) -> None:
     """Make a tensor (through its base) one of a higher level, as a value of that level is written into it."""
     base = target if target._view is None else target._view.base
     base._data, base._level, base._fn, base._flags = snapshot(base), level, None, CARE
+    base._tangents = None
     if base._family is None:
         base._family = Family()
     base._family.epoch = tick()

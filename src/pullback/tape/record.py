@@ -7,10 +7,9 @@ from typing import Any
 
 from numpy import generic, ndarray
 
-from .. import dtypes
 from ..clock import tick
 from ..interpreters import Value, run
-from ..interpreters.dual import shape_of
+from ..interpreters.dual import differentiable, kind_of, read, shape_of
 from ..ops.table import KEEP, Op
 from .graph import Node, node_name_of, node_type
 from .hooks import born
@@ -269,18 +268,6 @@ def output_of(node: Node, data: Any, nr: int, level: int) -> Tensor:
     return tensor
 
 
-def differentiable(data: Any) -> bool:
-    """Whether a value's dtype is floating or complex."""
-    dtype = getattr(data, "dtype", None)
-    if dtype is None:
-        return False
-    return kind_of(dtype) >= 2
-
-
-def kind_of(dtype: Any) -> int:
-    return dtype.category if isinstance(dtype, dtypes.dtype) else dtypes.from_numpy(dtype).category
-
-
 def is_complex(data: Any) -> bool:
     return kind_of(data.dtype) == 3
 
@@ -312,19 +299,6 @@ def needed_names(op: Op, needs: tuple) -> frozenset:
         wanted = op.diff if op.lists else [n for n, need in zip(op.diff, needs, strict=True) if need]
         _needed[key] = frozenset(names_read([op.vjp[n] for n in wanted]))
     return _needed[key]
-
-
-def read(op: Op, name: str, raw: list, result: Any) -> Any:
-    """The value that a rule's parameter name stands for."""
-    if name in op.params:
-        return raw[op.params.index(name)]
-    if name == "result":
-        return result
-    if name in op.outputs:
-        return result[op.outputs.index(name)]
-    if name.endswith("_shape"):
-        return shape_of(read(op, name.removesuffix("_shape"), raw, result))
-    return read(op, name.removesuffix("_dtype"), raw, result).dtype
 
 
 def fixes(op: Op, args: Any, raw: list, result: Any) -> Any:

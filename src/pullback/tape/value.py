@@ -11,7 +11,8 @@ from typing import Any
 from numpy import asarray, ndarray
 
 from ..context import make_lock
-from ..interpreters import Value
+from ..interpreters import Value, run
+from ..interpreters.batched import is_random, spread_randomness, unspread, vmaps
 
 GRAD, CARE = 1, 2
 ANY = "any"  # the ``_grad_dtype`` of a leaf whose .grad may have any dtype
@@ -49,14 +50,32 @@ class Tensor(Value):
     name: Any = None
     _why: Any = None  # where its history ended; see reasons.py
     _last: Any = None  # where the newest backward pass that accumulated its gradient began
+    _tangents: Any = None  # by dual level; see forward.py
+    _origin: Any = None  # of a view of a tensor with tangents
 
-    rank = property(lambda self: 2 * self._level + 1)  # type: ignore[assignment]
+    @property
+    def rank(self) -> float:  # type: ignore[override]
+        """The tape's, or that of the highest dual level at which this tensor has a tangent."""
+        own = 2 * self._level + 1
+        if not open_levels:
+            return own
+        from .forward import levels_of
+
+        return max([own, *[level.rank for level in levels_of(self)[-1:]]])
 
     @staticmethod
     def interpret(op: Any, args: Any, top: "Tensor") -> Any:
-        from .record import interpret
+        from . import forward, record
 
-        return interpret(op, args, top._level)
+        if vmaps.get() and is_random(op) and unspread(args[0]):
+            return wrap(run(op, spread_randomness(args)))
+        level = forward.top_level((top,)) if open_levels else None
+        return record.interpret(op, args, top._level) if level is None else forward.interpret(op, args, level)
+
+
+def is_dual(tensor: Tensor) -> bool:
+    """Whether a tensor has a tangent of an open dual level, whose ranks are no whole numbers."""
+    return bool(open_levels) and tensor.rank % 1 != 0
 
 
 new = object.__new__
@@ -67,6 +86,7 @@ plain: set[type] = {Tensor}
 known: set[type] = {Tensor}
 _closings = 0
 _lock = make_lock()
+open_levels: list = []  # the dual levels of all threads
 
 
 def admit(*types: type) -> None:
