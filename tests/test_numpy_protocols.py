@@ -34,7 +34,7 @@ np.dot(v, v) | np.dot(a, v) | np.dot(a, 2.0) | np.dot(a, np.stack([b.T, b.T])) |
 np.outer(v, v) | np.kron(v, v) | np.tensordot(a, b, axes=([0], [0])) | np.einsum("ij,kj->ik", a, b, optimize=True)
 np.cross(a[:, :3], b[:, :3]) | np.trace(s, offset=1) | np.diagonal(s) | np.diag(v, 1) | np.tril(s) | np.triu(s, 1)
 np.take(a, [0, 2], axis=0) | np.take(a, [[0, 2], [1, 1]]) | np.take_along_axis(a, np.array([[0], [1], [2]]), axis=1)
-np.round(a, 1) | np.fix(a) | np.copy(a) | np.nan_to_num(a) | np.isclose(a, b) | np.allclose(a, a) | np.array_equal(a, a)
+np.round(a, 1) | np.copy(a) | np.nan_to_num(a) | np.isclose(a, b) | np.allclose(a, a) | np.array_equal(a, a)
 np.real(a) | np.imag(a) | np.angle(a) | np.sinc(a) | np.shape(a) | np.ndim(a) | np.size(a, 0) | np.zeros_like(a)
 np.full_like(a, 3.0, dtype=np.float32) | np.meshgrid(v, v[:2]) | np.meshgrid(v, v[:2], indexing="ij") | np.atleast_2d(v)
 np.unique(np.round(v)) | np.trapezoid(a) | np.trapezoid(v, v) | np.append(a, b) | np.extract(a > 0.5, a) | np.unstack(a)
