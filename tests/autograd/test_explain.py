@@ -26,6 +26,7 @@ ENDS = {
     "a copy": (lambda x: torch.tensor(x.detach()), r"detach\(\) was called"),
     "argmax": (lambda x: x.argmax(), "argmax gave a result that no gradient passes through"),
     "a comparison": (lambda x: x > 0, "gt gave a result that no gradient passes through"),
+    "indices": (lambda x: x.max(0).indices, r"max_dim gave torch\.int64 numbers .*x\.max\(0\)"),
     "integers": (lambda x: x.long(), r"cast gave torch\.int64 numbers that no gradient passes through \(.*x\.long\(\)"),
 }
 LATER = {

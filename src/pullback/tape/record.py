@@ -256,7 +256,9 @@ def make_node(op: Op, args: Any, targets: list, level: int) -> Node:
 
 def output_of(node: Node, data: Any, nr: int, level: int) -> Tensor:
     if not differentiable(data):
-        return wrap(data)
+        tensor = wrap(data)
+        tensor._why = lost_by(node.op, f"{dtype_of(data)} numbers", node.place())
+        return tensor
     tensor = at_level(data, level) if level else wrap(data)
     tensor._fn = node
     tensor._flags |= GRAD
