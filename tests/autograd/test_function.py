@@ -378,7 +378,7 @@ ALIKE = [
     what_forward_sees, non_differentiable_outputs, no_materialized_gradients, dirty, dirty_view, identity, view_output,
     non_tensor_results, gradient_in_another_dtype, broadcast_gradient, extra_trailing_none,
     backward_twice_without_saved_values, recording_inside_backward, under_no_grad, nothing_needs_a_gradient,
-    vjp_is_another_name_of_backward, raising_forward, transforms, own_vmap_rule,
+    vjp_is_another_name_of_backward, raising_forward, forward_ad_in_the_old_style, transforms, own_vmap_rule,
 ]  # fmt: skip
 
 
