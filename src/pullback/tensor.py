@@ -13,6 +13,7 @@ from numpy import generic, ndarray
 from . import attributes, indexing, ops  # noqa: F401  (the tensor's own members; and the table filled)
 from .context import make_lock
 from .interpreters.dispatch import OPERATORS
+from .ops.namespaces import Packet
 from .ops.table import OVERLOADS, TABLE, Op, Overload
 from .ops.transposition import PROPERTIES
 from .source import define, twin
@@ -318,3 +319,4 @@ def bind_all() -> None:
 
 
 bind_all()
+Packet.function_of = staticmethod(functions.__getitem__)

@@ -272,7 +272,9 @@ def kept_and_run_again(policy, **options):
 def test_a_policy_decides_what_is_kept():
     assert kept_and_run_again([]) == ["mm", "tanh", "mm", "tanh"]
     assert kept_and_run_again(["mm"]) == ["tanh", "tanh"]
-    assert kept_and_run_again([P.mm]) == ["tanh", "tanh"]
+    assert kept_and_run_again([P.mm]) == kept_and_run_again([P.ops.aten.mm.default]) == ["tanh", "tanh"]
+    products = {P.ops.aten.mm.default, P.ops.aten.bmm.default}
+    assert kept_and_run_again(lambda ctx, op, *args: op in products) == ["tanh", "tanh"]
     policy = lambda ctx, op, *args: (
         C.CheckpointPolicy.MUST_SAVE if op.name == "tanh" else C.CheckpointPolicy.PREFER_RECOMPUTE
     )

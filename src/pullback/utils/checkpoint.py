@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from .. import random, tree
+from ..ops.namespaces import packet_of
 from ..ops.table import Op
 from ..tape.graph import unpacked
 from ..tape.lines import describe
@@ -305,7 +306,8 @@ class Kept:
     def decides(self, op: Op, raw: Any, is_recompute: bool) -> bool:
         """Whether the policy has the operation's result kept."""
         given = [wrap(a) if hasattr(a, "dtype") and not isinstance(a, Tensor) else a for a in raw]
-        verdict = self.policy(SelectiveCheckpointContext(is_recompute=is_recompute), op, *given)
+        context = SelectiveCheckpointContext(is_recompute=is_recompute)
+        verdict = self.policy(context, packet_of(op.name), *given)
         if isinstance(verdict, bool):
             return verdict
         if not isinstance(verdict, CheckpointPolicy):
@@ -367,7 +369,8 @@ def create_selective_checkpoint_contexts(
 
     Args:
         policy_fn_or_list: ``policy(context, op, *args)``, which returns a :class:`CheckpointPolicy` for an operation
-            and its arguments (``op.name`` is its name in the table: ``"mm"``); or the operations to be kept, as names, records or functions.
+            (``torch.ops.aten.mm.default``, whose ``name`` is that of the table: ``"mm"``) and its arguments; or the
+            operations to be kept, as names, functions or members of ``torch.ops.aten``.
         allow_cache_entry_mutation: do not check whether kept results were written in place.
 
     >>> import pullback as torch
