@@ -59,6 +59,7 @@ CALLS = {
     "strict": call(linear, doubled, x, strict=True),
     "strict, and one is missing": call(linear, lambda T: {"bias": T.ones(2)}, x, strict=True),
     "strict, and one is unknown": call(linear, lambda T: {**doubled(T), "foo": T.ones(2)}, x, strict=True),
+    "the older name": lambda T: T.nn.utils.stateless.functional_call(linear(T), doubled(T), (x(T),)),
     "tied weights": call(tied, lambda T: zero(T, "0.weight"), x),
     "tied weights by the other name": call(tied, lambda T: zero(T, "1.weight"), x),
     "untied weights": call(tied, lambda T: zero(T, "0.weight"), x, tie_weights=False),

@@ -37,6 +37,11 @@ def under(mode, program):
     return inside
 
 
+def wrote(T, transform):
+    a = x(T)
+    return transform(lambda b: b.mul_(2) ** 2, (a,), (T.ones(3),)), a
+
+
 VALUES = {
     "grad": lambda T: T.func.grad(lambda a: (a**3).sum())(x(T)),
     "grad with aux": lambda T: T.func.grad(lambda a: (a.sum(), a * 2), has_aux=True)(x(T)),
@@ -55,6 +60,7 @@ VALUES = {
     "vjp of nothing": lambda T: T.func.vjp(lambda: x(T))[0],
     "jvp": lambda T: T.func.jvp(lambda a: (a * 2, a.sum()), (x(T),), (x(T),)),
     "jvp of a constant": lambda T: T.func.jvp(lambda a: x(T) * 1, (x(T),), (x(T),)),
+    "jvp of a write to the argument": lambda T: wrote(T, T.func.jvp),
     "jvp with aux": lambda T: T.func.jvp(lambda a: (a * 2, a * 3), (x(T),), (x(T),), has_aux=True),
     "jvp of integers": lambda T: T.func.jvp(lambda a: a.long(), (x(T),), (x(T),)),
     "jvp through integers": lambda T: T.func.jvp(lambda a: a.long().float() * a, (x(T),), (x(T),)),

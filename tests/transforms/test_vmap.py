@@ -23,6 +23,12 @@ def mapped(function, *inputs, **options):
     return program
 
 
+def wrote(T, write, leaf=False, **options):
+    """What a mapped function that writes to its argument gives, and the argument after it."""
+    x = T.tensor(X, requires_grad=leaf)
+    return T.vmap(lambda a: [write(a), a * 2][1], **options)(x), x
+
+
 PROGRAMS = {
     "dims counted from the back": mapped(lambda a, T: a * 2, in_dims=-1),
     "result's dim from the back": mapped(lambda a, T: a * 2, out_dims=-1),
@@ -40,6 +46,10 @@ PROGRAMS = {
     "chunks larger than the batch": mapped(lambda a, T: a * 2, chunk_size=10),
     "an empty batch": mapped(lambda a, T: a * 2, X[:0]),
     "keyword arguments are not mapped": lambda T: T.vmap(lambda a, b: a + b)(T.tensor(X), b=T.tensor(X)),
+    "a write to an argument is its caller's": lambda T: wrote(T, lambda a: a.add_(1)),
+    "a write through a view of an argument": lambda T: wrote(T, lambda a: a[0].mul_(5), in_dims=1),
+    "a write in chunks": lambda T: wrote(T, lambda a: a.mul_(a), chunk_size=2),
+    "a write to a leaf": lambda T: wrote(T, lambda a: a.add_(1), in_dims=(0,), leaf=True),
     "vmap in vmap": mapped(lambda a, T: T.vmap(lambda b: b * a.sum())(a)),
     "None for in_dims": mapped(lambda a, T: a, in_dims=None),
     "nothing mapped": mapped(lambda a, T: a, in_dims=(None,)),

@@ -16,6 +16,7 @@ from ..tape.modes import held_floor, modes, restore_floor
 from ..tape.promotion import cast, dtype_of
 from ..tape.value import GRAD, Tensor, at_level, wrap
 from ..tape.views import seen_at
+from .vectorize import as_tensor, was_written
 
 Argnums = int | tuple[int, ...]
 
@@ -129,8 +130,12 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     """
     inputs, spec, directions = checked_directions(primals, tangents)
     with new_level() as level:
-        lifted = [wrap(Dual(p, t, level)) for p, t in zip(inputs, directions, strict=True)]
+        duals = [Dual(p, t, level) for p, t in zip(inputs, directions, strict=True)]
+        lifted = [wrap(dual) for dual in duals]
         out, aux = split_aux(func(*tree.unflatten(lifted, spec)), has_aux, JVP)
+        for p, one, dual in zip(inputs, lifted, duals, strict=True):
+            if was_written(one, dual, level):
+                p.copy_(dual_parts(one, level)[0])
         outputs, out_spec = checked_outputs(out, JVP)
         parts = [dual_parts(o, level, strict) for o in outputs]
     primal = tree.unflatten([p for p, _ in parts], out_spec)
@@ -345,10 +350,6 @@ def checked_cotangents(outputs: list, given: list) -> list:
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {o.shape}."  # type: ignore[attr-defined]
             )
     return [cast(g, dtype_of(o._data)) for o, g in zip(outputs, given, strict=True)]
-
-
-def as_tensor(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else wrap(value)
 
 
 def drop(out: Any, level: int) -> Any:

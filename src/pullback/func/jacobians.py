@@ -18,8 +18,8 @@ from ..tape.engine import collect, edge_of
 from ..tape.promotion import dtype_of
 from ..tape.value import Tensor, wrap
 from ..tensor import functions
-from .derivatives import Argnums, as_tensor, jvp, pick, put, vjp
-from .vectorize import vmap
+from .derivatives import Argnums, jvp, pick, put, vjp
+from .vectorize import as_tensor, vmap
 
 
 def jacrev(func: Callable, argnums: Argnums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:

@@ -192,12 +192,25 @@ def run_batch(options: Options, call: Callable, leaves: list, dims: list, size: 
     """Call the function once, on batches."""
     with new_level() as level:
         lifted = [leaf if d is None else lift(leaf, d, level) for leaf, d in zip(leaves, dims, strict=True)]
+        before = [getattr(one, "_data", None) for one in lifted]
         with running(level, size, options.randomness):
             out = call(*lifted)
+        for leaf, one, held, d in zip(leaves, lifted, before, dims, strict=True):
+            if d is not None and was_written(one, held, level):
+                functions["movedim"](leaf, d, 0).copy_(as_tensor(one._data.value))
         outputs, spec = tree.flatten(out, is_leaf=lambda o: o is None)
         places = spread_out_dims(options, out, spec)
         lowered = [lower(options, o, level, size, d) for o, d in zip(outputs, places, strict=True)]
     return tree.unflatten(lowered, spec)
+
+
+def was_written(tensor: Tensor, before: Any, level: int) -> bool:
+    """Whether a function wrote to an argument: its caller's tensor is written too."""
+    return tensor._level == level and tensor._data is not before
+
+
+def as_tensor(value: Any) -> Any:
+    return value if isinstance(value, Tensor) else wrap(value)
 
 
 def lift(leaf: Tensor, dim: int, level: int) -> Tensor:
@@ -218,8 +231,7 @@ def lower(options: Options, out: Any, level: int, size: int, dim: int | None) ->
         value = values.expand(values.unsqueeze(value, 0), (size, *value.shape))
     elif not isinstance(out, Tensor):
         return out
-    value = value if isinstance(value, Tensor) else wrap(value)
-    return functions["movedim"](value, 0, dim) if dim else value
+    return functions["movedim"](as_tensor(value), 0, dim) if dim else as_tensor(value)
 
 
 def check_output(options: Options, out: Any, dim: int | None) -> None:
