@@ -28,7 +28,7 @@ from .lines import describe, here
 from .modes import OFF, grad_layout, held_floor, modes, restore_floor
 from .reasons import last_pass
 from .storage import last_write, mark_written, owner, writes_to
-from .value import ANY, CARE, Tensor, is_dual, open_levels, wrap
+from .value import ANY, CARE, Tensor, is_dual, new, open_levels, wrap
 from .views import settle
 from .watch import own_pull, watching
 
@@ -483,6 +483,13 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     it is laid out as the leaf; any other is copied.
     """
     before, leaf._last = leaf._grad, last_pass[0]
+    if before is None and not create and type(grad) is ndarray and leaf._grad_dtype is None:
+        like = leaf._data  # the commonest case, by itself: 0.5 µs less
+        mine = owned or (grad.base is None and getrefcount(grad) <= holders)
+        if mine and grad.dtype is like.dtype and grad.flags.carray and like.flags.c_contiguous:
+            kept = new(Tensor)
+            kept._data, kept._flags, kept._fn = grad, 0, None
+            return setattr, leaf, "_grad", kept
     if not create and isinstance(grad, Tensor) and is_dual(grad):
         grad = grad._data
     held: Any = None if before is None else before._data
