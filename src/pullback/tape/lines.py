@@ -63,7 +63,7 @@ def describe(place: Place | None) -> str:
 
 
 # Modules that were called lately: (weak reference, the ticks between which they ran). A node is looked up by its tick.
-module_calls: deque = deque(maxlen=1 << 14)
+module_calls: deque = deque(maxlen=1 << 12)
 
 
 class ModulePaths:
