@@ -10,9 +10,6 @@ from ..tape.backward import GradientEdge, get_gradient_edge
 from ..tape.graph import Node
 from ..tape.saved import (
     disable_saved_tensors_hooks,
-    save_compressed,
-    save_on_cpu,
-    save_on_disk,
     saved_tensors_hooks,
 )
 from .hooks import node_creation_hook, register_multi_grad_hook
@@ -24,14 +21,18 @@ __all__ = [
     "get_gradient_edge",
     "node_creation_hook",
     "register_multi_grad_hook",
-    "save_compressed",
-    "save_on_cpu",
-    "save_on_disk",
     "saved_tensors_hooks",
 ]
 
 # Names with the module that has them, loaded when they are first asked for.
-_NAMES = {"memory_budget": "budget", "memory_report": "memory", "saved_tensors": "memory"}
+_NAMES = {
+    "memory_budget": "budget",
+    "memory_report": "memory",
+    "saved_tensors": "memory",
+    "save_compressed": "packers",
+    "save_on_cpu": "packers",
+    "save_on_disk": "packers",
+}
 
 
 def region_activation_memory_budget(budget: float) -> _Any:
