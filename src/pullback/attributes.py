@@ -8,18 +8,18 @@ from typing import Any
 from numpy import ndarray
 
 from . import dtypes
+from .clock import tick
 from .interpreters import run
 from .ops.table import TABLE
-from .tape import inplace
 from .tape.backward import backward
 from .tape.engine import wait_for
 from .tape.hooks import RemovableHandle, add_hook
 from .tape.lines import here
 from .tape.modes import modes
 from .tape.promotion import dtype_of
-from .tape.storage import version
+from .tape.storage import add_versions, apart, version
 from .tape.value import ANY, CARE, GRAD, Tensor, new
-from .tape.views import settle
+from .tape.views import keep_grad, output_number, settle
 
 
 class Size(tuple):
@@ -46,10 +46,24 @@ class Size(tuple):
 
 
 def current(tensor: Tensor) -> Tensor:
-    """The tensor, with its history up to date."""
-    if tensor._flags & CARE:
+    """The tensor, with its data up to date: that of a view without memory may not be."""
+    if tensor._view is not None and (tensor._level or tensor._view.base._level):
         settle(tensor)
     return tensor
+
+
+def maker(tensor: Any) -> Any:
+    """The node that made a tensor, as its user sees it: None for a leaf."""
+    if tensor._flags & CARE:
+        settle(tensor)
+    fn = tensor._fn
+    return None if fn is None or fn.is_hidden else fn
+
+
+NOT_A_LEAF = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
+    "doesn't require differentiation use var_no_grad = var.detach()."
+)
 
 
 class Attributes:
@@ -58,6 +72,7 @@ class Attributes:
     _data: Any
     _flags: int
     _fn: Any
+    _view: Any
 
     @property
     def shape(self) -> Size:
@@ -77,10 +92,14 @@ class Attributes:
     @property
     def requires_grad(self) -> bool:
         """Whether operations on this tensor are recorded. Can be set on leaves of a floating or complex dtype."""
-        return bool(current(self)._flags & GRAD)  # type: ignore[arg-type]
+        if self._view is not None and (self._fn is None or self._fn.is_hidden):
+            return bool((self._flags if self._fn is None else 0) & GRAD or self._view.base._flags & GRAD)
+        return bool(self._flags & GRAD)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if self._fn is not None and not self._fn.is_hidden:
+            raise RuntimeError(NOT_A_LEAF)
         self.requires_grad_(value)
 
     def requires_grad_(self: Any, requires_grad: bool = True) -> Any:
@@ -89,16 +108,15 @@ class Attributes:
         Raises:
             RuntimeError: the tensor is no leaf, or its dtype is neither floating nor complex.
         """
-        current(self)
+        made = None if self._fn is None or self._fn.is_hidden else self._fn
         if not requires_grad:
-            if self._fn is not None:
-                raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
-                    "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-                )
+            if made is not None:
+                raise RuntimeError(NOT_A_LEAF)
             if self._flags & GRAD:
                 self._why = "requires_grad was set to False", here()
-            self._flags &= ~GRAD
+            if self._fn is None:
+                self._flags &= ~GRAD
+                tell_views(self)
             return self
         if dtype_of(self._data).category < 2:
             raise RuntimeError(
@@ -109,27 +127,29 @@ class Attributes:
         if not self._flags & GRAD:
             self._why = "requires_grad was set", here()
         self._flags |= GRAD
+        self._fn = made
+        tell_views(self)
         return self
 
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
-        return current(self)._fn is None  # type: ignore[arg-type]
+        return maker(self) is None
 
     @property
     def grad_fn(self) -> Any:
         """The graph node that made this tensor, or None for a leaf."""
-        return current(self)._fn  # type: ignore[arg-type]
+        return maker(self)
 
     @property
     def output_nr(self) -> int:
         """Which output of its node this tensor is."""
-        return inplace.output_number(self)  # type: ignore[arg-type]
+        return output_number(self)  # type: ignore[arg-type]
 
     @property
     def grad(self: Any) -> Any:
         """The gradient that backward passes accumulated, or None."""
-        if self._grad is None and current(self)._fn is not None and not self._retains:
+        if self._grad is None and maker(self) is not None and not self._retains:
             warnings.warn(
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
                 "be populated during autograd.backward(). Call .retain_grad() on it first. It was computed at "
@@ -151,14 +171,14 @@ class Attributes:
     @property
     def grad_dtype(self: Any) -> Any:
         """The dtype of this leaf's ``.grad``, to which gradients are cast: by default its own; None for any dtype."""
-        if current(self)._fn is not None:
+        if maker(self) is not None:
             raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
         own = dtype_of(self._data)
         return own if self._grad_dtype is None else None if self._grad_dtype is ANY else self._grad_dtype
 
     @grad_dtype.setter
     def grad_dtype(self: Any, value: Any) -> None:
-        if current(self)._fn is not None:
+        if maker(self) is not None:
             raise RuntimeError("grad_dtype can only be set on leaf tensors.")
         if value is not None and not isinstance(value, dtypes.dtype):
             raise RuntimeError(f"grad_dtype must be a torch.dtype or None, but got {type(value).__name__}")
@@ -173,7 +193,7 @@ class Attributes:
     @property
     def _backward_hooks(self: Any) -> Any:
         """The hooks of :meth:`register_hook`, by their handles' numbers, or None."""
-        return self._hooks if self._fn is None else (self._fn.hooks or {}).get(inplace.output_number(self))
+        return self._hooks if self._fn is None else (self._fn.hooks or {}).get(output_number(self))
 
     def backward(
         self: Any,
@@ -188,11 +208,12 @@ class Attributes:
 
     def retain_grad(self: Any) -> None:
         """Keep this non-leaf's gradient in its ``.grad`` in later backward passes."""
-        current(self)
-        if not self._flags & GRAD:
+        if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._fn is not None and not self._retains:
-            inplace.keep_grad(self)
+        if self._fn is None or self._fn.is_hidden or self._retains:
+            return
+        settle(self)
+        keep_grad(self)
 
     @property
     def retains_grad(self) -> bool:
@@ -201,26 +222,25 @@ class Attributes:
 
     def register_hook(self: Any, hook: Callable) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is computed; what it returns, if not None, replaces it."""
-        current(self)
+        node = maker(self)
         if not self._flags & GRAD:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._fn is None:
+        if node is None:
             if self._hooks is None:
                 self._hooks = OrderedDict()
             wait_for(self)
             return add_hook(self._hooks, hook)
-        node = self._fn
         if node.hooks is None:
             node.hooks = {}
         node.watch()
-        return add_hook(node.hooks.setdefault(inplace.output_number(self), OrderedDict()), hook)
+        return add_hook(node.hooks.setdefault(output_number(self), OrderedDict()), hook)
 
     def register_post_accumulate_grad_hook(self: Any, hook: Callable) -> RemovableHandle:
         """Call ``hook(tensor)`` after a gradient was added to this leaf's ``.grad``."""
-        current(self)
+        node = maker(self)
         if not self._flags & GRAD:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._fn is not None:
+        if node is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if self._post_hooks is None:
             self._post_hooks = OrderedDict()
@@ -236,15 +256,17 @@ class Attributes:
             out = new(Tensor)
             out._data, out._flags, out._fn = self._data, 0, None
         if self._inference:
-            out._inference, out._untracked, out._flags = True, True, CARE
+            out._inference, out._unguarded, out._flags = True, True, CARE
         out._why = ("detach() was called", here()) if self._flags & GRAD else self._why
         return out
 
     def detach_(self: Any) -> Any:
         """Drop this tensor's history in place."""
-        if self._view is not None:
+        if is_seen_from(self):
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        self._fn, self._flags, self._nr = None, self._flags & ~GRAD, 0
+        for each in [self] if self._view is None else [self, self._view.base]:
+            each._fn, each._flags, each._nr = None, each._flags & ~GRAD, 0
+            tell_views(each)
         self._why = "detach_() was called", here()
         return self
 
@@ -252,18 +274,25 @@ class Attributes:
     def data(self: Any) -> Tensor:
         """A detached tensor with the same memory, writes through which are not noticed by the graph."""
         out = Attributes.detach(self)
-        out._untracked = True
         if self._flags & GRAD:
             out._why = ".data was read", out._why[1]
         if type(out._data) is ndarray:
-            out._data = out._data.view()
+            out._data = apart(out._data)
         return out
 
     @data.setter
     def data(self: Any, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        self._data, self._level = value._data, value._level
+        if self._flags & GRAD and dtype_of(value._data).category < 2:
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype, but this one is "
+                f"{dtype_of(value._data)}"
+            )
+        count, data = version(self._data), value._data
+        self._data, self._level = apart(data) if type(data) is ndarray else data, value._level
+        if count:
+            add_versions(self._data, count)
 
     def is_inference(self: Any) -> bool:
         """Whether this tensor was made in inference mode."""
@@ -277,10 +306,10 @@ class Attributes:
 
     @property
     def _base(self: Any) -> Any:
-        return None if self._view is None else self._view.base
+        return self._view.base if is_seen_from(self) else None
 
     def _is_view(self: Any) -> bool:
-        return self._view is not None and not self._inference
+        return is_seen_from(self) and not self._inference
 
     def numel(self) -> int:
         """The number of elements."""
@@ -312,6 +341,17 @@ class Attributes:
         if not self._data.ndim:
             raise TypeError("len() of a 0-d tensor")
         return self._data.shape[0]
+
+
+def is_seen_from(tensor: Any) -> bool:
+    """Whether a tensor is a view of another that its users know."""
+    return tensor._view is not None and not tensor._view.in_place
+
+
+def tell_views(tensor: Any) -> None:
+    """Let a tensor's views see that it changed whether it requires grad."""
+    if tensor._family is not None:
+        tensor._family.epoch = tick()
 
 
 def check_grad(tensor: Any, value: Any) -> None:

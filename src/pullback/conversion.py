@@ -239,7 +239,7 @@ def dlpack_device(self: Any) -> tuple[int, int]:
 def show(self: Any) -> str:
     if type(current(self)._data) is not np.ndarray:
         return show_value(self)
-    node = self._fn
+    node = self.grad_fn
     text = printing.format_tensor(
         self._data,
         dtype_of(self._data),

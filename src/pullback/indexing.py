@@ -28,7 +28,7 @@ from .tape.fast import function_of, plain, write
 from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.record import general
-from .tape.storage import note_write
+from .tape.storage import add_versions, memory
 from .tape.value import GRAD, Tensor, wrap
 from .tape.views import settle
 
@@ -329,6 +329,7 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     """
     op = basic_op(index)
     if op is not None and is_that_view(tensor, op, quick_key(index), value):
+        add_versions(tensor._data)
         return  # the second half of `x[i] += v`, whose first has written it
     if type(tensor) in plain and quick_write(tensor, op, index, value):
         return
@@ -340,8 +341,9 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     target = tensor
     if op is not alias_item and key != (WHOLE, ...):
         target = function_of(op)(tensor, key)
-        target._untracked = tensor._untracked
     if indices:
+        if isinstance(value, Tensor) and masks(indices) and value.numel() == 1:  # type: ignore[attr-defined]
+            value = value.clone().to(dtype_of(target._data))  # type: ignore[attr-defined]
         put(target, check_indices(indices, tuple(target._data.shape)), value)
     elif isinstance(value, Tensor) and value._data.ndim:
         inplace.write(copy, (target, shaped(value, tuple(target._data.shape))))
@@ -352,7 +354,7 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
 def is_that_view(tensor: Tensor, op: Op, key: Key, value: Any) -> bool:
     """Whether a value is the very view that is to be written, with the history of its base."""
     view = getattr(value, "_view", None)
-    if view is None or not (view.recorded or modes.floor):
+    if view is None or not (view.recorded or modes.floor) or not 0 < view.family.written <= max(view.epoch, 1):
         return False
     mine = tensor._view
     base, chain = (tensor, ()) if mine is None else (mine.base, mine.chain)
@@ -368,7 +370,7 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
     if type(value) in plain:
         flags |= settle(value) if value._flags > 1 else value._flags
         value = value._data
-        if type(value) is not ndarray or value.dtype != data.dtype:
+        if type(value) is not ndarray or value.dtype != data.dtype or memory(value) is memory(data):
             return False
     elif data.dtype.char not in TAKES.get(type(value), "") or not -HUGE < value < HUGE:
         return False
@@ -379,10 +381,10 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
     except (IndexError, ValueError, OverflowError, RuntimeError):
         return False  # nothing was written; the general way finds the words
     except BaseException:  # an interrupt: it may have been
-        note_write(data, "__setitem__")
+        inplace.note_write(tensor, "__setitem__")
         raise
-    if written and not tensor._untracked:
-        note_write(data, "__setitem__")
+    if written:
+        inplace.note_write(tensor, "__setitem__", None if op is None else quick_key(index))
     return written
 
 
@@ -405,6 +407,12 @@ def write_data(data: ndarray, op: Op | None, index: Any, value: Any) -> bool:
         return False
     put_data(data, indices, value)
     return True
+
+
+def masks(indices: Key) -> bool:
+    """Whether an index is a single mask; one element that is written by it may be of any dtype, as in PyTorch."""
+    found = [i for i in indices if i is not None]
+    return len(found) == 1 and is_mask(found[0])
 
 
 def checked_value(tensor: Tensor, value: Any) -> Any:
@@ -445,7 +453,8 @@ def shaped(value: Tensor, shape: tuple) -> Tensor:
                 f"The expanded size of the tensor ({want}) must match the existing size ({got}) at non-singleton dimension "
                 f"{dim + len(shape) - len(given)}.  Target sizes: {list(shape)}.  Tensor sizes: {list(given)}"
             )
-    return value.reshape(given) if len(given) != value._data.ndim else value  # type: ignore[attr-defined]
+    value = value.reshape(given) if len(given) != value._data.ndim else value  # type: ignore[attr-defined]
+    return value if given == shape else value.expand(shape)  # type: ignore[union-attr]
 
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
@@ -455,4 +464,4 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """
     if not isinstance(src, Tensor) and not isinstance(src, (bool, int, float, complex)):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
-    return self if src is self else inplace.write(copy, (self, src))
+    return inplace.write(copy, (self, src))

@@ -259,6 +259,11 @@ def matmul(self: Any, other: Any) -> Any:
     return functions["matmul"](self, other) if known else tape_record.foreign(OVERLOADS["matmul"], (self, other), None)
 
 
+def positive(self: Any) -> Any:
+    """``+x``: the tensor itself."""
+    return functions["positive"](self)
+
+
 def invert(self: Any) -> Any:
     """``~x``: not for booleans, the bits inverted for integers."""
     if self.dtype.category > 1:
@@ -314,7 +319,8 @@ def bind_all() -> None:
     for name in ("getitem", "setitem"):
         setattr(Tensor, f"__{name}__", getattr(indexing, name))
     Tensor.copy_ = indexing.copy_  # type: ignore[attr-defined]
-    for name, member in (("where", where), ("__invert__", invert), ("__matmul__", matmul)):
+    members = {"where": where, "__invert__": invert, "__matmul__": matmul, "__pos__": positive}
+    for name, member in members.items():
         setattr(Tensor, name, member)
 
 

@@ -164,7 +164,7 @@ def test_writes_in_place_are_part_of_the_curve():
         y[0] = x.sin()
         y[1:] = x * torch.tensor([1.0, 2.0], dtype=torch.float64)
         y.mul_(x)
-        y[0:2] *= y[1]
+        y[0:2] *= y[1].clone()
         return y.exp()
 
     compare_with_jvps(writes, (torch.tensor(0.7, dtype=torch.float64),), 4)

@@ -26,12 +26,15 @@ __all__ = [
 
 # Names with the module that has them, loaded when they are first asked for.
 _NAMES = {
+    "allow_mutation_on_saved_tensors": "mutation",
+    "increment_version": "mutation",
     "memory_budget": "budget",
     "memory_report": "memory",
     "saved_tensors": "memory",
     "save_compressed": "packers",
     "save_on_cpu": "packers",
     "save_on_disk": "packers",
+    "strict_versions": "mutation",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..dtypes import float32
 from .checks import dim as checked_dim
 from .complex_numbers import HIDDEN
-from .table import FLOATING, composite, elementwise, overload
+from .table import FLOATING, composite, elementwise, op, overload
 
 FUNCTIONAL: dict[str, Any] = {"homes": ("nn.functional",), "method": False}
 BOTH = ("torch", "nn.functional")
@@ -73,10 +73,21 @@ def not_floating(t):
 
 # -- pieces of lines ---------------------------------------------------------------------------------------------------
 
+op(
+    "tied(input, other)",
+    "The input; its derivative by ``other`` is zero, but not missing: so are second derivatives of pieces of lines.",
+    vjp={"input": lambda xp, grad: grad, "other": lambda xp, grad: xp.zeros_like(grad)},
+    jvp={"input": lambda xp, tangent: tangent, "other": lambda xp, tangent: xp.zeros_like(tangent)},
+    batch="elementwise",
+    method=False,
+    function=False,
+    samples=lambda t: [((t(2, 3), t(2, 3)), {}), ((t(), t()), {}), ((t(0, 3), t(0, 3)), {})],
+)
+
 relu = elementwise(
     "relu(input)",
     "The input where it is positive, and zero elsewhere; the derivative at zero is zero.",
-    vjp={"input": lambda xp, grad, result: xp.where(result <= 0, 0, grad)},
+    vjp={"input": lambda xp, grad, result: xp.where(result <= 0, 0, xp.tied(grad, result))},
     jvp={"input": lambda xp, tangent, result: xp.where(result <= 0, 0, tangent)},
     real=True,
     inplace=True,
@@ -85,11 +96,16 @@ relu = elementwise(
 with_inplace(relu, "relu(input, inplace=False)")
 writing(relu, BOTH)
 
+
+def bent(xp, tangent, input, negative_slope):
+    return xp.where(input > 0, tangent, tangent * negative_slope)
+
+
 leaky_relu = elementwise(
     "leaky_relu(input, negative_slope=0.01)",
     "The input where it is positive, and ``negative_slope * input`` elsewhere, also in the derivative at zero.",
-    vjp={"input": lambda xp, grad, input, negative_slope: xp.where(input > 0, grad, grad * negative_slope)},
-    jvp={"input": lambda xp, tangent, input, negative_slope: xp.where(input > 0, tangent, tangent * negative_slope)},
+    vjp={"input": lambda xp, grad, input, negative_slope: bent(xp, xp.tied(grad, input), input, negative_slope)},
+    jvp={"input": bent},
     real=True,
     samples=of_shapes({"negative_slope": 0.25}, {"negative_slope": -0.5}),
     errors=not_floating,
@@ -106,7 +122,11 @@ def is_cut(input, min_val, max_val):
 hardtanh = elementwise(
     "hardtanh(input, min_val=-1.0, max_val=1.0)",
     "The input cut off at two limits, where the derivative is zero.",
-    vjp={"input": lambda xp, grad, input, min_val, max_val: xp.where(is_cut(input, min_val, max_val), 0, grad)},
+    vjp={
+        "input": lambda xp, grad, input, min_val, max_val: xp.where(
+            is_cut(input, min_val, max_val), 0, xp.tied(grad, input)
+        )
+    },
     jvp={"input": lambda xp, tangent, input, min_val, max_val: xp.where(is_cut(input, min_val, max_val), 0, tangent)},
     real=True,
     samples=of_shapes({"min_val": -0.25, "max_val": 2.25}, {"max_val": 3}),

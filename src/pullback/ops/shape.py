@@ -171,6 +171,13 @@ reshape_alias = reshaping(
     {"input": lambda xp, tangent, shape: xp.reshape(tangent, shape)},
 )
 
+raveled = reshaping(
+    "raveled",
+    "ViewBackward0",
+    "The input's elements in another shape, always a copy.",
+    {"input": lambda xp, tangent, shape: xp.reshape(tangent, shape)},
+)
+
 
 def reshape_to(op_name, input, shape):
     """What a reshape to ``shape`` runs: a view where the memory can stay, a copy where it cannot."""
@@ -227,8 +234,8 @@ form(
 )
 form(
     "ravel(input)",
-    "The input as one contiguous dimension: a view where its memory allows that, a copy otherwise.",
-    lambda input: reshape_to("ravel", input, (-1,)),
+    "The input as one contiguous dimension: a view where its memory is in the order of its elements, a copy otherwise.",
+    lambda input: (view if is_contiguous(input) else raveled, (input, resolved("ravel", input.shape, (-1,)))),
 )
 
 

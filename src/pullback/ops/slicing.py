@@ -266,11 +266,11 @@ def sliced_bounds(extent, indices):
 
 
 tensor_split_at = op(
-    "tensor_split_at(input, indices, dim=0)",
-    "Views of the parts of a dimension between the given indices.",
+    "tensor_split_at(input, points, dim=0)",
+    "Views of the parts of a dimension between the given points.",
     vjp={
-        "input": lambda xp, grads, indices, dim, input_shape: rejoined(
-            xp, grads, input_shape, dim, sliced_bounds(input_shape[dim], indices)
+        "input": lambda xp, grads, points, dim, input_shape: rejoined(
+            xp, grads, input_shape, dim, sliced_bounds(input_shape[dim], points)
         )
     },
     jvp=LINEAR,

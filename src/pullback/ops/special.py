@@ -161,10 +161,10 @@ elementwise(
 )
 
 
-def sinc_slope(xp, input, result):
+def sinc_slope(xp, input):
     """``(cos(π x) - sinc(x)) / x``, and zero at zero."""
     safe = xp.where(input == 0, 1, input)
-    return xp.where(input == 0, 0, (xp.cos(math.pi * safe) - result) / safe)
+    return xp.where(input == 0, 0, (xp.cos(math.pi * safe) - xp.sinc(safe)) / safe)
 
 
 elementwise(

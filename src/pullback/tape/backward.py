@@ -7,13 +7,12 @@ from numpy import ndarray, ones, ones_like
 
 from ..dtypes import float32
 from ..interpreters import values
-from . import inplace
-from .engine import Pass, edge_of
+from .engine import Pass, edge_of, own_memory
 from .graph import AccumulateGrad, Node, as_node
 from .promotion import dtype_of
 from .reasons import no_history, use_of
 from .value import CARE, GRAD, Tensor, is_dual, wrap
-from .views import settle
+from .views import keep_grad, settle
 
 
 class _Edge(NamedTuple):
@@ -90,7 +89,7 @@ def backward(
     targets = None if inputs is None else {target_edge(t, keep=True) for t in kept}
     for t in kept:
         if isinstance(t, Tensor) and t._fn is not None and not t._retains:
-            inplace.keep_grad(t)
+            keep_grad(t)
     work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), targets, True)
     work.run(start(roots, given, work))
 
@@ -148,7 +147,10 @@ def grad(
         found = [work.found.get(edge) for edge in edges]
     may_miss = bool(allow_unused or materialize_grads)
     return tuple(
-        [filled(g, t, i, may_miss, materialize_grads) for i, (g, t) in enumerate(zip(found, wanted, strict=True))]
+        [
+            filled(g, t, i, may_miss, materialize_grads, create_graph)
+            for i, (g, t) in enumerate(zip(found, wanted, strict=True))
+        ]
     )
 
 
@@ -242,6 +244,8 @@ def target_edge(t: Any, keep: bool = False) -> tuple:
             if keep
             else f"One of the differentiated Tensors does not require grad: {no_history(t)}"
         )
+    if t._fn is not None and t._fn.is_hidden:  # no gradient gets there
+        return t, 0
     return edge_of(t)
 
 
@@ -284,7 +288,7 @@ def check_root(root: Any, i: int) -> None:
         raise TypeError(f"Expected output to be a torch.Tensor or a GradientEdge, but got {type(root).__name__}")
     if root._flags & CARE:
         settle(root)
-    if not root._flags & GRAD:
+    if not root._flags & GRAD or (root._fn is not None and root._fn.is_hidden):
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn: {no_history(root)}"
         )
@@ -338,14 +342,16 @@ def first_cotangent(root: Any, cotangent: Any, work: Pass) -> Any:
     return cotangent._data
 
 
-def filled(found: Any, target: Any, i: int, may_miss: bool, zeros: bool) -> Any:
+def filled(found: Any, target: Any, i: int, may_miss: bool, zeros: bool, create: bool) -> Any:
     """A gradient that was found; for one that was not, zeros, None or an error."""
     if found is not None:
-        return found if isinstance(found, Tensor) else wrap(found)
+        return own_memory(found)
     if zeros:
         if isinstance(target, GradientEdge):
             raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
-        return wrap(values.zeros_like(target._data))
+        zero = wrap(values.zeros_like(target._data))
+        zero._flags |= GRAD if create else 0
+        return zero
     if not may_miss:
         use = f" In fact {use_of(target)}." if isinstance(target, Tensor) else ""
         raise RuntimeError(

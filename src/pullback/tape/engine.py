@@ -24,11 +24,11 @@ from ..interpreters import Value, recorded_values, values
 from ..kernels import arrays
 from .graph import AccumulateGrad, Freed, Node, as_node, given_values, saved_values
 from .hooks import Share, call_anyway, check_replacement, check_replacements, name_of, running
-from .lines import describe, here
+from .lines import here
 from .modes import OFF, grad_layout, held_floor, modes, restore_floor
 from .reasons import last_pass
-from .storage import last_write, mark_written, owner, writes_to
-from .value import ANY, CARE, Tensor, is_dual, new, open_levels, wrap
+from .storage import describe_write, last_write, mark_written, owner, write_since
+from .value import ANY, CARE, GRAD, Tensor, is_dual, new, open_levels, wrap
 from .views import settle
 from .watch import own_pull, watching
 
@@ -45,7 +45,7 @@ def wait_for(leaf: Tensor) -> None:
 
 def forget_unhooked() -> None:
     """Take back :func:`wait_for` for leaves whose hooks were all removed."""
-    for key, reference in list(waited_for.items()):
+    for key, reference in waited_for.copy().items():  # one step, for a collection of garbage may change it
         leaf = reference()
         if leaf is not None and not (leaf._hooks or leaf._prehooks or leaf._post_hooks or leaf._posthooks):
             leaf._watched = False
@@ -338,10 +338,8 @@ class Pass:
             self.call_node_hooks(leaf._posthooks, [], (self.as_tensor(grad),))
 
     def as_tensor(self, grad: Any) -> Any:
-        """A gradient as its users see it; what is shared by many, and read-only, is copied."""
-        if grad is None or isinstance(grad, Tensor):
-            return grad
-        return wrap(grad.copy() if type(grad) is ndarray and not grad.flags.writeable else grad)
+        """A gradient as its users see it."""
+        return grad if grad is None or isinstance(grad, Tensor) else own_memory(grad)
 
     def as_value(self, grad: Any) -> Any:
         if self.create or not isinstance(grad, Tensor) or grad._level != self.level or is_dual(grad):
@@ -384,14 +382,21 @@ class Pass:
         others = [g for held in self.buffers.values() for g in (held if type(held) is list else [held])]
         others += self.found.values()
         for i, mine in enumerate(shown):
-            writes: Any = None if mine is None else writes_to(mine._data)
-            if writes is not None and writes.tick > stamp:
+            write = None if mine is None or type(mine._data) is not ndarray else write_since(mine._data, stamp)
+            if write is not None:
                 memory = storage_of(mine)
                 if any(g is not None and storage_of(g) is memory for g in [*others, *shown[:i], *shown[i + 1 :]]):
                     raise RuntimeError(
-                        f"hook '{name_of(hook)}': the gradient has been modified by an inplace operation, {writes.op} at "
-                        f"{describe(writes.place)}, but others will receive the same memory. Return a new tensor instead."
+                        f"hook '{name_of(hook)}': the gradient has been modified by an inplace operation, "
+                        f"{describe_write(write)}, but others will receive the same memory. Return a new tensor instead."
                     )
+
+
+def own_memory(grad: Any) -> Tensor:
+    """A gradient as a tensor; a copy where memory is read-only, shared by many, or expanded."""
+    if isinstance(grad, Tensor):
+        return values.clone(grad) if type(grad._data) is ndarray and not is_summable(grad._data) else grad
+    return wrap(grad.copy() if type(grad) is ndarray and not is_summable(grad) else grad)
 
 
 def keep_retained(node: Node, grads: list, create: bool) -> None:
@@ -399,7 +404,8 @@ def keep_retained(node: Node, grads: list, create: bool) -> None:
     for nr, reference in (node.captures or {}).items():
         tensor = reference()
         if tensor is not None and grads[nr] is not None:
-            accumulate(tensor, grads[nr], create, False)
+            kept = grads[nr] if isinstance(grads[nr], Tensor) else wrap(grads[nr])
+            tensor._grad = own_copy(kept, tensor) if tensor._grad is None else tensor._grad + kept
 
 
 def storage_of(grad: Any) -> Any:
@@ -482,6 +488,8 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     An array that no one else holds (it is the engine's, or no more than ``holders`` do) becomes the ``.grad`` itself, if
     it is laid out as the leaf; any other is copied.
     """
+    if leaf._fn is not None or not leaf._flags & GRAD:
+        return check_end, leaf
     before, leaf._last = leaf._grad, last_pass[0]
     if before is None and not create and type(grad) is ndarray and leaf._grad_dtype is None:
         like = leaf._data  # the commonest case, by itself: 0.5 µs less
@@ -493,11 +501,7 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     if not create and isinstance(grad, Tensor) and is_dual(grad):
         grad = grad._data
     held: Any = None if before is None else before._data
-    if (
-        create
-        or isinstance(grad, Value)
-        or (before is not None and not (type(held) is ndarray and held.flags.writeable))
-    ):
+    if create or isinstance(grad, Value) or (before is not None and not is_summable(held)):
         fresh = grad if isinstance(grad, Tensor) else wrap(grad)
         return setattr, leaf, "_grad", own_copy(fresh, leaf) if before is None else before + fresh
     if before is None:
@@ -516,6 +520,20 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     return add, held, grad, held
 
 
+def is_summable(data: Any) -> bool:
+    """Whether a gradient can be added to in place: an array, of which each element has a place of its own."""
+    return type(data) is ndarray and data.flags.writeable and (0 not in data.strides or data.size < 2)
+
+
+def check_end(leaf: Any) -> None:
+    """What a graph took for a leaf may no longer require grad, and then gets none; or be none any more, an error."""
+    if leaf._fn is not None and leaf._flags & GRAD and not leaf._fn.is_hidden:
+        raise RuntimeError(
+            "leaf variable has been moved into the graph interior: a leaf that the graph leads to was written in place by "
+            "an operation that was recorded"
+        )
+
+
 NOWHERE = (addition.__code__, 0)
 
 
@@ -532,6 +550,7 @@ class few:
 def measure() -> None:
     for few.holders in range(1, 10):
         leaf, grads = wrap(zeros(1)), {}
+        leaf._flags |= GRAD
         grads[leaf] = zeros(1)
         key = id(grads[leaf])
         accumulate_all(grads, set())

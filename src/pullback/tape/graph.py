@@ -7,12 +7,11 @@ PyTorch's name. Invariant: edges lead to smaller ticks, so a graph has no cycles
 
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from weakref import ref
 
 from ..clock import tick
-from ..ops.table import Op, rule_names, scaled
+from ..ops.table import Op, names_read, rule_names, scaled
 from ..source import define
 from .hooks import RemovableHandle, add_hook
 from .lines import describe
@@ -51,6 +50,7 @@ class Node:
     captures: Any = None  # per output: weak references to tensors that retain their grad
     pull: Any = None
     tangents: Any = None  # by dual level: of what was saved
+    is_hidden = False  # from those who look at the graph
 
     next: tuple
     saved: Any
@@ -188,7 +188,7 @@ class Freed:
 def as_node(target: Any) -> Any:
     """What users see of an edge's target: leaves are shown as their ``AccumulateGrad``."""
     if not isinstance(target, Tensor):
-        return target
+        return None if target is None or target.is_hidden else target
     node = target._accumulator and target._accumulator()
     if node is None:
         node = AccumulateGrad(target)
@@ -205,7 +205,7 @@ def node_type(op: Op, name: str) -> type[Node]:
     if key not in _node_types:
         made = type(name, (Node,), {"__slots__": (), "op": op, "pull": staticmethod(make_pull(op))})
         made.pull_complex = staticmethod(make_pull(op, conjugate=True))  # type: ignore[attr-defined]
-        made.keeps = op.is_formula or any(map(partial(is_value, op), op.saved))  # type: ignore[attr-defined]
+        made.keeps = keeping(op, name)  # type: ignore[attr-defined]
         made.__module__ = "pullback.autograd.graph"
         _node_types.setdefault(key, made)  # another thread may have been quicker
     return _node_types[key]
@@ -223,9 +223,25 @@ def node_name_of(op: Op, args: Any) -> str:
     return op.node[isinstance(last, Tensor)]
 
 
+def keeping(op: Op, name: str) -> Any:
+    """Whether nodes of a name save values; where that depends on the inputs that need a gradient, a property says so."""
+    if op.is_formula or not any(is_value(op, s) for s in names_kept(op, name)):
+        return op.is_formula
+    always = op.lists or all(any(is_value(op, s) for s in names_read([op.vjp[d]])) for d in op.diff)
+    return True if always else property(lambda node: any(hasattr(v, "shape") for v in node.saved))
+
+
+def names_kept(op: Op, name: str) -> Any:
+    """What nodes of a name save: fewer where that is the name for a last operand that is a number."""
+    if not isinstance(op.node, tuple) or name != op.node[0] or name == op.node[1]:
+        return op.saved
+    number = op.operands[-1]
+    return [s for s in names_read([op.vjp[d] for d in op.diff if d != number]) if s != number]
+
+
 def is_value(op: Op, name: str) -> bool:
     """Whether what a rule reads is a value that takes memory, and no shape, dtype or setting."""
-    return name in op.operands or name in op.diff or name == "result" or name in op.outputs
+    return name in op.operands or name in op.diff or name in op.outputs or name in ("result", "indices", "condition")
 
 
 def make_pull(op: Op, conjugate: bool = False) -> Callable:

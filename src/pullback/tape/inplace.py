@@ -25,9 +25,9 @@ from .graph import Freed, Node, given_values, saved_values
 from .modes import held_floor, modes, restore_floor
 from .promotion import dtype_of, promote
 from .reasons import note
-from .storage import mark_written, note_write, owner
+from .storage import NOTHING, keepers, mark_written, memory, owner
 from .value import CARE, GRAD, Tensor, at_level, is_dual, new, open_levels, plain
-from .views import Family, replay, settle
+from .views import Family, release, replay, retain, settle
 from .watch import watching
 
 
@@ -85,11 +85,26 @@ def wrote_quickly(op: Op, args: tuple) -> bool:
         value, fits = other, kind is float or kind is int
     if not fits or flags & CARE or (flags and modes.floor == 0) or args[2:] != tuple(op.defaults.values()):
         return False
-    if data.dtype.kind != "f" or overlaps(data) or not data.flags.writeable or target._untracked:
+    if data.dtype.kind != "f" or overlaps(data) or not data.flags.writeable:
         return False
-    mark_written(data, f"{op.name}_")  # first, for an interrupt may come in between
+    if kind in plain and value is not data and memory(value) is memory(data):
+        return False
+    note_write(target, f"{op.name}_")  # first, for an interrupt may come in between
     compute(data, value, data)
     return True
+
+
+def note_write(target: Tensor, op: str, index: Any = None) -> None:
+    """Note a write to a tensor, or to its part at a basic index, for its storage and for its views; also where an
+    interrupt comes in between."""
+    try:
+        mark_written(target._data, op, None, index)
+    except BaseException:
+        mark_written(target._data, op, None, index)
+        raise
+    family = target._family if target._view is None else target._view.family
+    if family is not None:
+        family.note_write()
 
 
 def level_of(a: Any) -> int:
@@ -112,17 +127,14 @@ def check_target(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
         check_leaf(target, recording)
     check_inference(op.name, target)
     data = target._data
-    if type(data) is ndarray and overlaps(data):
-        raise RuntimeError(
-            f"{op.name}_: unsupported operation: more than one element of the written-to tensor refers to a single "
-            "memory location. Please clone() the tensor before performing the operation."
-        )
+    if type(data) is ndarray:
+        check_memory(op, target, args)
     if op.broadcasts:
         check_result(op, target, args)
 
 
 def check_inference(name: str, target: Tensor) -> None:
-    if target._inference and not modes.inference and not target._untracked:
+    if target._inference and not modes.inference and not target._unguarded:
         raise RuntimeError(
             f"{name}_: Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first."
         )
@@ -137,6 +149,65 @@ def overlaps(data: ndarray) -> bool:
     )
 
 
+ONE_PASS = frozenset(
+    {
+        "index_add",
+        "index_copy",
+        "index_put",
+        "index_reduce",
+        "put",
+        "scatter",
+        "scatter_add",
+        "scatter_reduce",
+    }
+)  # operations that may not even read the very tensor that they write
+
+
+def check_memory(op: Op, target: Tensor, args: tuple) -> None:
+    """Raise PyTorch's error where elements of the target share memory with each other, or with another operand's."""
+    if overlaps(target._data):
+        raise RuntimeError(
+            f"{op.name}_: unsupported operation: more than one element of the written-to tensor refers to a single "
+            "memory location. Please clone() the tensor before performing the operation."
+        )
+    in_one_pass = op.name in ONE_PASS
+    if not in_one_pass and (not op.broadcasts or op.name == "masked_fill"):
+        return
+    for a in args[1:]:
+        if not isinstance(a, Tensor) or type(a._data) is not ndarray or memory(a._data) is not memory(target._data):
+            continue
+        if in_one_pass if a is target else meets(target._data, a._data, in_one_pass):
+            raise RuntimeError(
+                f"{op.name}_: unsupported operation: some elements of the input tensor and the written-to tensor refer "
+                "to a single memory location. Please clone() the tensor before performing the operation."
+            )
+
+
+def meets(data: ndarray, other: ndarray, wholly: bool) -> bool:
+    """Whether two arrays of one storage overlap in a part, or ``wholly``. Those with gaps never do, to PyTorch."""
+    if not data.size or not other.size or not is_dense(data) or not is_dense(other):
+        return False
+    (a, _), (b, _) = data.__array_interface__["data"], other.__array_interface__["data"]
+    if a == b and data.nbytes == other.nbytes:
+        return wholly or data.ndim != other.ndim or steps(data) != steps(other)
+    return a < b + other.nbytes and b < a + data.nbytes
+
+
+def steps(data: ndarray) -> list:
+    """The stride and size of each dimension that has more than one element."""
+    return [(s, n) for s, n in zip(data.strides, data.shape, strict=True) if n != 1]
+
+
+def is_dense(data: ndarray) -> bool:
+    """Whether an array's elements lie side by side, in whatever order of the dimensions."""
+    expected = data.itemsize
+    for stride, n in sorted(steps(data)):
+        if stride != expected:
+            return False
+        expected *= n
+    return True
+
+
 def check_leaf(target: Tensor, recording: bool = True) -> None:
     if target._flags & GRAD and target._fn is None:
         raise RuntimeError(
@@ -146,7 +217,7 @@ def check_leaf(target: Tensor, recording: bool = True) -> None:
     view = target._view
     if view is None:
         return
-    if view.base._flags & GRAD and view.base._fn is None:
+    if (target._flags | view.base._flags) & GRAD and view.base._fn is None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation. Write under "
             "torch.no_grad(), or on a clone()."
@@ -207,9 +278,13 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
     if recording:
         targets = record.targets_of(op, args, 0)
         record.check_savable(op, args, targets, 0)
-        if op.params[0] in record.saved_names(op, targets) and raw[0] is data:
-            raw[0] = data.copy()  # the rule reads what the write destroys
-    written = not target._untracked
+        saved = record.saved_names(op, targets)
+        for i, name in enumerate(op.params):
+            if name in saved and type(raw[i]) is ndarray and owner(raw[i]) is owner(data):
+                raw[i] = raw[i].copy()  # the rule reads what the write destroys
+    for preserve in keepers:
+        preserve(data)
+    written = True
     try:
         into(op, data, raw)
     except REFUSALS:
@@ -217,14 +292,14 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
         raise
     finally:  # also where it was interrupted: something may have been written
         if written:
-            note_write(data, f"{op.name}_")
+            note_write(target, f"{op.name}_")
     if recording and any(t is not None for t, _ in targets):
         node = record.make_node(op, args, targets, 0)
         node.saved = record.saved_of(op, raw, data, targets)
         if not plain:
             record.pack_saved(node, args[1:])
         if op.broadcasts or promoted:
-            node.fix = record.fixes(op, args, raw, data) or node.fix
+            node.fix = record.fixes(op, args, raw, data, True) or node.fix
         if record.is_complex(data):
             node.pull = node.pull_complex  # type: ignore[attr-defined]
         set_history(target, node)
@@ -257,35 +332,7 @@ def set_history(target: Tensor, node: Node) -> None:
     if target._retains:
         retain(target)
     if target._family is not None:
-        target._family.epoch = node.tick
-
-
-def release(target: Tensor) -> None:
-    """A tensor that retains its gradient leaves its node: the next one will keep it."""
-    if target._retains and target._fn is not None and target._fn.captures:
-        target._fn.captures.pop(output_number(target), None)
-
-
-def retain(target: Tensor) -> None:
-    """Let a tensor's gradient be kept at its present node."""
-    import weakref
-
-    node = target._fn
-    if node.captures is None:
-        node.captures = {}
-    node._special = True
-    node.captures[output_number(target)] = weakref.ref(target)
-
-
-def keep_grad(target: Tensor) -> None:
-    """Let a non-leaf keep its gradient, whatever is written to it."""
-    target._retains = True
-    retain(target)
-
-
-def output_number(target: Tensor) -> int:
-    """Which output of its node a tensor is, counted from 0."""
-    return ~target._nr if target._nr else 0
+        target._family.note_write()
 
 
 def rebase(target: Tensor, inner: Node) -> None:
@@ -318,15 +365,12 @@ def rebase(target: Tensor, inner: Node) -> None:
         view.creator, view.recorded = None, True
     record.born(node)
     release(base)
-    release(target)
     base._fn, base._nr = node, 0
     base._flags |= GRAD
     if base._retains:
         retain(base)
-    view.family.epoch = node.tick
+    view.family.note_write()
     settle(target)
-    if target._retains:
-        retain(target)
 
 
 class CopySlices(Node):
@@ -397,7 +441,9 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
     if type(base) is ndarray and not isinstance(region, Value):
         whole = base.copy()
         seen = view_through(arrays, whole, chain)
-        if owner(seen) is whole:  # a copy's layout may not have the view
+        if (
+            owner(seen) is whole and seen.flags.writeable
+        ):  # a copy's layout may not have the view, nor an expanded one memory
             seen[...] = region
             return whole
     with new_level() as level:
@@ -422,23 +468,54 @@ def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) 
     """The in-place form of a view operation (``x.unsqueeze_(0)``): the tensor becomes the view of what it was."""
     settle(target)
     if modes.floor <= target._level:
-        check_leaf(target)
+        check_leaf(target, bool(target._flags & GRAD))
     check_inference(function.__name__, target)
-    if target._family is not None and target._view is None:
-        raise RuntimeError(
-            f"{function.__name__}_: the tensor has views, which would no longer fit it; use {function.__name__}() instead"
-        )
     before = snapshot(target)
     before._view = target._view
-    fresh = function(before, *rest, **options)
-    if fresh is before:
-        return target
+    has_views = target._family is not None and target._view is None
+    if has_views and target._flags & GRAD and target._fn is None:
+        raise RuntimeError(
+            f"{function.__name__}_: the tensor is a leaf that requires grad, and has views, which would no longer fit it; "
+            f"use {function.__name__}() instead"
+        )
+    if has_views:
+        before._family = Family()
+        before._family.written = target._family.written
+    follows = has_views or (target._view is not None and target._view.recorded)
+    fresh = other_form(function, before, follows, *rest, **options)
+    if not follows and target._fn is not None and fresh._data.shape != target._data.shape:
+        fresh = other_form(function, before, True, *rest, **options)  # even under no_grad, lest gradients do not fit
+    if fresh is not before:
+        take_form(target, fresh, follows)
+    if has_views and fresh is not before:  # its views are those of a tensor of their own form from now on
+        target._view.in_place = True
+        target._family.heir, target._family.epoch = before, tick()
+        target._family = None
+    if type(target._data) is ndarray:
+        note_write(target, f"{function.__name__}_", NOTHING)
+    if target._view is not None and target._fn is not None:
+        target._view.epoch = target._view.family.epoch
+    return target
+
+
+def other_form(function: Callable, before: Tensor, recorded: bool, *rest: Any, **options: Any) -> Tensor:
+    floor = modes.floor
+    modes.floor = min(floor, before._level) if recorded else floor
+    try:
+        return function(before, *rest, **options)
+    finally:
+        modes.floor = floor
+
+
+def take_form(target: Tensor, fresh: Tensor, follows: bool) -> None:
+    """Become what ``fresh`` is; where it is not recorded, in its data only."""
     target._data = fresh._data
     if open_levels:
         target._tangents, target._origin = fresh._tangents, fresh._origin
-    if fresh._fn is not None or target._view is not None:
+    if follows:
         target._fn, target._nr, target._flags, target._view = fresh._fn, fresh._nr, fresh._flags, fresh._view
-    return target
+    elif fresh._fn is not None and not fresh._fn.is_hidden:
+        target._fn, target._nr = fresh._fn, fresh._nr
 
 
 def snapshot(tensor: Tensor) -> Tensor:
@@ -458,7 +535,7 @@ def lift(target: Tensor, level: int) -> None:
     base._tangents = None
     if base._family is None:
         base._family = Family()
-    base._family.epoch = tick()
+    base._family.note_write()
     settle(target)
 
 
@@ -475,7 +552,7 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
     data = result if base is target else with_region(base._data, target._view.chain, result)
     base._data = data
     if base._family is not None:
-        base._family.epoch = tick()
+        base._family.note_write()
     if recording and op.diff:
         targets = record.targets_of(op, args, level)
         if any(t is not None for t, _ in targets):
@@ -484,6 +561,6 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
             if not plain:
                 record.pack_saved(node, args[1:])
             if op.broadcasts or promoted:
-                node.fix = record.fixes(op, args, raw, result) or node.fix
+                node.fix = record.fixes(op, args, raw, result, True) or node.fix
             set_history(target, node)
     settle(target)

@@ -303,8 +303,11 @@ def needed_names(op: Op, needs: tuple) -> frozenset:
     return _needed[key]
 
 
-def fixes(op: Op, args: Any, raw: list, result: Any) -> Any:
-    """For each differentiable input that was broadcast or promoted: the shape, and the dtype if that changed."""
+def fixes(op: Op, args: Any, raw: list, result: Any, in_place: bool = False) -> Any:
+    """For each differentiable input that was broadcast or promoted: the shape, and the dtype if that changed.
+
+    What is written ``in_place`` may have another dtype than what was computed, and gradients have that.
+    """
     found: list[Any] = []
     for name in op.diff:
         position = op.params.index(name)
@@ -312,7 +315,7 @@ def fixes(op: Op, args: Any, raw: list, result: Any) -> Any:
             pairs = list(zip(args[position], raw[position], strict=True))
         else:
             pairs = [(args[position], raw[position])]
-        found.extend(fix_of(a, r, result) for a, r in pairs)
+        found.extend(fix_of(a, result if in_place else r, result) for a, r in pairs)
     return tuple(found) if any(f is not None for f in found) else None
 
 

@@ -45,7 +45,7 @@ class Tensor(Value):
     _posthooks: Any = None
     _grad_dtype: Any = None  # of its .grad, where it is not the tensor's own
     _inference = False
-    _untracked = False  # made by `.data`: writes through it are nobody's business
+    _unguarded = False  # detached from an inference tensor, and may be written anywhere
     _accumulator: Any = None
     name: Any = None
     _why: Any = None  # where its history ended; see reasons.py

@@ -1,37 +1,76 @@
 """Views: tensors that share another's storage, and whose history follows it.
 
-A base and its views share a :class:`Family`, whose ``epoch`` is the tick at which the base's history last changed.
-A view remembers by which operations it is seen from the base, and the epoch its own history belongs to; when that
-is not the family's, :func:`settle` replays those operations on the base as it is now.
+A base and its views share a :class:`Family`, whose ``epoch`` is the tick at which the base was last written. A view
+remembers by which operations it is seen from the base, and the epoch its own history belongs to; when that is not the
+family's, :func:`settle` replays those operations on the base as it is now.
+
+A view of a tensor that requires grad, made where nothing is recorded, says that it requires grad and leads nowhere, as
+in PyTorch: its node is a :class:`Nowhere`.
 """
 
+import weakref
 from typing import Any
 
 from numpy import ndarray
 
+from ..clock import tick
 from ..interpreters import values
+from ..ops.table import Op
+from .graph import Node
 from .modes import held_floor, modes, restore_floor
 from .storage import owner
 from .value import CARE, GRAD, Tensor, open_levels
 
 
 class Family:
-    """What a base and its views share."""
+    """What a base and its views share.
 
-    __slots__ = ("epoch",)
+    ``epoch`` is the tick at which the base was last written, or changed whether it requires grad; ``written`` only
+    the former. ``heir`` is a tensor that took the base's place, with a family of its own.
+    """
+
+    __slots__ = ("epoch", "heir", "written")
+    heir: Any
 
     def __init__(self) -> None:
-        self.epoch = 0
+        self.epoch, self.written, self.heir = 0, 0, None
+
+    def note_write(self) -> None:
+        self.epoch = self.written = tick()
 
 
 class View:
-    """How a tensor is seen from its base: a chain of ``(op, args, output number)``, and when its history was made."""
+    """How a tensor is seen from its base: a chain of ``(op, args, output number)``, and when its history was made.
 
-    __slots__ = ("base", "chain", "creator", "epoch", "family", "recorded")
+    ``recorded`` says whether its history may follow the base's: not where the view was made under ``no_grad``.
+    """
+
+    __slots__ = ("base", "chain", "creator", "epoch", "family", "in_place", "recorded")
 
     def __init__(self, base: Tensor, chain: tuple, family: Family, recorded: bool) -> None:
         self.base, self.chain, self.family, self.epoch, self.recorded = base, chain, family, family.epoch, recorded
+        self.in_place = False  # the tensor was its own base until a form like `t_` changed it
         self.creator: Any = None  # the custom Function that made it, and whose backward a replay would not know
+
+
+class Nowhere(Node):
+    """Where a gradient is dropped: the node of a view of a tensor that requires grad, if nothing recorded the view."""
+
+    __slots__ = ()
+    op = Op("nowhere(input)", "The input.")
+    is_hidden = True
+    pull = staticmethod(lambda xp, grad, saved, need: ())
+    pull_complex = pull
+
+    def __init__(self) -> None:
+        self.next, self.saved, self.fix, self.tick, self.code, self.lasti = (), (), None, 0, None, 0
+
+
+class DeadEnd(Nowhere):
+    """The same for a view whose history ended when its base was detached in place."""
+
+    __slots__ = ()
+    is_hidden = False
 
 
 def view_of(op: Any, args: Any, result: Tensor, nr: int, level: int) -> Tensor:
@@ -57,14 +96,21 @@ def link(source: Tensor, step: tuple, result: Tensor) -> Tensor:
     result._flags |= CARE
     if source._inference:
         result._inference = True
+    if result._fn is None and base._flags & GRAD:
+        lead_nowhere(result)
     return result
+
+
+def lead_nowhere(view: Tensor) -> None:
+    view._fn, view._nr = Nowhere(), 0
+    view._flags |= GRAD
 
 
 def settle(tensor: Tensor) -> int:
     """Bring a view's history up to date with its base; return the flags that fast paths go by."""
     view = tensor._view
     if view is not None and view.epoch != view.family.epoch:
-        regenerate(tensor, view)
+        follow(tensor, view)
     is_plain = type(tensor._data) is ndarray and not tensor._inference and not tensor._level
     return tensor._flags & GRAD if is_plain else tensor._flags
 
@@ -81,6 +127,42 @@ def seen_at(out: Any, level: int) -> Any:
     return out._data
 
 
+def follow(tensor: Tensor, view: View) -> None:
+    """Give a view the history that it has by its base as that is now.
+
+    Raises RuntimeError where PyTorch does: the view was made under ``no_grad``, the base written since, and the view
+    is now used where operations are recorded.
+    """
+    while view.family.heir is not None:
+        view.base = view.family.heir
+        view.family = view.base._family
+    if view.base._level or type(tensor._data) is not ndarray:
+        regenerate(tensor, view)
+        return
+    is_wanted, is_written = bool(view.base._flags & GRAD), view.epoch < view.family.written
+    is_aimless = tensor._fn is None or type(tensor._fn) is Nowhere
+    if not is_written or (is_aimless and not is_wanted):
+        if is_aimless:
+            show_wish(tensor, is_wanted)
+        if not is_written:
+            view.epoch = view.family.epoch
+    elif view.recorded or view.creator is not None:
+        regenerate(tensor, view)
+    elif modes.floor <= tensor._level:
+        raise RuntimeError(
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace with "
+            "grad mode enabled. Create the view and write in the same mode, or detach() the view."
+        )
+
+
+def show_wish(view: Tensor, is_wanted: bool) -> None:
+    """Let a view without a history require grad where its base does."""
+    if is_wanted and not view._flags & GRAD:
+        lead_nowhere(view)
+    elif not is_wanted and view._fn is not None:
+        view._fn, view._flags = None, view._flags & ~GRAD
+
+
 def regenerate(tensor: Tensor, view: View) -> None:
     """Replay a view on its base as it is now."""
     if view.creator is not None:
@@ -91,10 +173,17 @@ def regenerate(tensor: Tensor, view: View) -> None:
         fresh = replay(view.base, view.chain)
     finally:
         restore_floor(before)
-    tensor._data, tensor._fn, tensor._level = fresh._data, fresh._fn, fresh._level
+    release(tensor)
+    if fresh._fn is None and tensor._fn is not None:  # the base was detached since
+        fresh._fn, fresh._flags = DeadEnd(), fresh._flags | GRAD
+    if type(fresh._data) is not ndarray or type(tensor._data) is not ndarray:
+        tensor._data = fresh._data
+    tensor._fn, tensor._level = fresh._fn, fresh._level
     tensor._flags = fresh._flags | CARE
     if fresh._nr or tensor._nr:
         tensor._nr = fresh._nr
+    if tensor._retains and tensor._fn is not None:
+        retain(tensor)
     view.epoch = epoch  # now, so that another thread does not take it for done
 
 
@@ -105,6 +194,32 @@ def custom_view(creator: str) -> str:
         "the Function's own backward, leading to incorrect gradients. clone() the output of the custom Function before its "
         "base is written, or write through that output itself."
     )
+
+
+def release(target: Tensor) -> None:
+    """A tensor that retains its gradient leaves its node: the next one will keep it."""
+    if target._retains and target._fn is not None and target._fn.captures:
+        target._fn.captures.pop(output_number(target), None)
+
+
+def retain(target: Tensor) -> None:
+    """Let a tensor's gradient be kept at its present node."""
+    node = target._fn
+    if node.captures is None:
+        node.captures = {}
+    node._special = True
+    node.captures[output_number(target)] = weakref.ref(target)
+
+
+def keep_grad(target: Tensor) -> None:
+    """Let a non-leaf keep its gradient, whatever is written to it."""
+    target._retains = True
+    retain(target)
+
+
+def output_number(target: Tensor) -> int:
+    """Which output of its node a tensor is, counted from 0."""
+    return ~target._nr if target._nr else 0
 
 
 def replay(base: Any, chain: tuple) -> Any:

@@ -3,8 +3,13 @@
 import numpy as np
 
 from .kinds import defined_for, enter_into
-from .registry import KERNELS
+from .registry import KERNELS, kernel
 from .selection import at_least
+
+
+@kernel
+def tied(input, other):
+    return input
 
 
 @defined_for("bif")

@@ -11,7 +11,7 @@ from .shape import expand
 def cat(tensors, dim=0):
     if len(tensors) > 1:
         tensors = [each for each in tensors if each.shape != (0,)] or tensors[:1]
-    return np.concatenate(tensors, dim)
+    return np.ascontiguousarray(np.concatenate(tensors, dim))  # NumPy keeps an order that all have in common
 
 
 @kernel

@@ -21,6 +21,11 @@ def reshape(input, shape):
 KERNELS.update(reshape=reshape, reshape_alias=reshape, view=reshape)
 
 
+@kernel
+def raveled(input, shape):
+    return input.reshape(shape, copy=True)
+
+
 def restrided(input, shape, strides, offset=0):
     """The input's memory seen with any shape and strides (in bytes), from ``offset`` bytes after its first element.
 

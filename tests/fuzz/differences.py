@@ -1,0 +1,296 @@
+"""Divergences that are on purpose, each named after its entry in docs/differences.md.
+
+A program ends where it diverges. Where PyTorch refuses what Pullback accepts, the result is still checked: PyTorch can
+be asked for it under ``allow_mutation_on_saved_tensors``.
+"""
+
+import re
+
+import numpy as np
+
+from .compare import compare_values, flag_of
+from .program import Run
+
+
+def reason_for(outcome, errors, mine, theirs):
+    """The name of the deliberate difference that a divergence is, or None."""
+    raised = errors if outcome.difference.aspect == "exception" else sides(outcome)
+    mine_raised, theirs_raised = map(said, raised)
+    for name, is_it in KNOWN.items():
+        try:
+            if is_it(outcome, mine_raised, theirs_raised, mine, theirs):
+                return name
+        except RuntimeError:
+            pass  # looking at a tensor may raise what the program is about
+    return None
+
+
+def sides(outcome):
+    return outcome.difference.mine, outcome.difference.theirs
+
+
+def said(error):
+    """What was raised, by the statement or by looking at the tensor after it; empty where nothing was."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, Exception) else ""
+
+
+def multiple_views(outcome, mine, theirs, *runs):
+    """Outputs of split, chunk and unbind may be written, and so may their base."""
+    words = "is the output of a function that returns multiple views"
+    return words in theirs and words not in mine
+
+
+def not_stale(outcome, mine, theirs, ours, others):
+    """A saved value is only stale where a part of it that a gradient needs was written."""
+    words = "has been modified by an inplace operation"
+    if words not in theirs or words in mine:
+        return False
+    run = Run(others.torch)
+    with others.torch.autograd.graph.allow_mutation_on_saved_tensors():
+        for at, statement in enumerate(outcome.statements):
+            if "backward" in statement and (at in outcome.refused or run.do(statement) is not None):
+                run.forget_grads()
+            elif "backward" not in statement:
+                run.do(statement)
+            if outcome.often:
+                look(run)
+        if mine:
+            ours.forget_grads()
+            run.forget_grads()
+        return next(compare_values(outcome.difference.at, ours, run), None) is None
+
+
+def look(run):
+    """Bring the histories of all views up to date, as the comparison does."""
+    for tensor in run.tensors().values():
+        flag_of(tensor, "is_leaf")
+
+
+def stale_elsewhere(outcome, mine, theirs, *runs):
+    """Both refuse, but PyTorch does so for a value that is not stale in Pullback, and before a hook."""
+    if outcome.difference.aspect != "hook calls" or len(outcome.statements) - 1 not in outcome.refused:
+        return False
+    mine, theirs = outcome.difference.mine, outcome.difference.theirs
+    return mine[: len(theirs)] == theirs
+
+
+def accumulated(outcome, mine, theirs, ours, others):
+    """Adding to ``.grad`` is a write only where something else than the tensor holds its memory."""
+    name = outcome.difference.name
+    is_grad = any(re.match(rf"{name} = \w+\.grad$", s) for s in outcome.statements)
+    return outcome.difference.aspect == "_version" and is_grad
+
+
+def expanded(outcome, mine, theirs, *runs):
+    """Writes to expanded memory that PyTorch lets pass, some with a warning."""
+    kinds = ("zero_", "fill_", "masked_fill_", "index_put_", "index_fill_", "tril_", "triu_", "copy_")
+    return not theirs and "more than one element of the written-to tensor" in mine and mine.split(": ")[1] in kinds
+
+
+def expanded_gradients(outcome, mine, theirs, ours, others):
+    """A gradient has memory of its own, and may be written."""
+    if mine or not (
+        outcome.difference.aspect in ("value", "_version") or "more than one element of the written-to tensor" in theirs
+    ):
+        return False
+    return any(is_expanded(t) and not is_expanded(m) for m, t in pairs(outcome, ours, others))
+
+
+def is_expanded(tensor):
+    return any(s == 0 and n > 1 for s, n in zip(tensor.stride(), tensor.shape, strict=True))
+
+
+def form_of_leaf(outcome, mine, theirs, *runs):
+    """``squeeze_`` and its kin on a leaf that requires grad and has views."""
+    return "is a leaf that requires grad, and has views" in mine
+
+
+def one_element(outcome, mine, theirs, ours, others):
+    """PyTorch compares the strides of dims of one element too, and takes a tensor over itself for a partial overlap."""
+    if mine or "some elements of the input tensor and the written-to tensor" not in theirs:
+        return False
+    return any(1 in t.shape or not t.dim() for t in concerned(outcome, others).values())
+
+
+def concerned(outcome, run):
+    """The tensors that the last statement or the difference names."""
+    words = set(re.findall(r"\w+", outcome.statements[-1])) | {outcome.difference.name}
+    return {name: t for name, t in run.tensors().items() if name in words}
+
+
+def pairs(outcome, ours, others):
+    """Those in both libraries: Pullback's, and PyTorch's."""
+    mine = concerned(outcome, ours)
+    return [(mine[name], t) for name, t in concerned(outcome, others).items() if name in mine]
+
+
+def hidden_views(outcome, mine, theirs, ours, others):
+    """Gradients, and what operations give without copying, may be views of tensors that nobody sees in PyTorch."""
+    words = ("was created in no_grad mode", "Can't detach views in-place")
+    if mine or not (any(w in theirs for w in words) or outcome.difference.aspect in FLAGS):
+        return False
+    return any(t._is_view() and not same_base(t, m) for m, t in pairs(outcome, ours, others))
+
+
+FLAGS = ("requires_grad", "is_leaf", "names")
+
+
+def same_base(theirs, mine):
+    return mine._is_view() and mine._base.shape == theirs._base.shape
+
+
+def nothing_flows(outcome, mine, theirs, *runs):
+    """One library's recorded gradient requires grad, the other's does not, and its derivatives are zero: so are all
+    where a tensor is empty."""
+    if any(t.numel() == 0 for t in concerned(outcome, runs[1]).values()):
+        return outcome.difference.aspect in ("grad's requires_grad", "requires_grad", "is_leaf", "_version")
+    return outcome.difference.aspect == "grad's requires_grad" and all(map(is_constant, runs))
+
+
+def is_constant(run):
+    """Whether the derivatives of all recorded gradients vanish."""
+    leaves = [t for t in run.tensors().values() if t.requires_grad]
+    for grad in [t._grad for t in leaves if t._grad is not None and t._grad.requires_grad]:
+        found = run.torch.autograd.grad(grad.sum(), leaves, allow_unused=True, retain_graph=True)
+        if any(g is not None and bool((g != 0).any()) for g in found):
+            return False
+    return True
+
+
+def torch_broken(outcome, mine, theirs, *runs):
+    """PyTorch found itself in error."""
+    return "INTERNAL ASSERT FAILED" in theirs
+
+
+def assigned_data(outcome, mine, theirs, *runs):
+    """A tensor whose ``.data`` was replaced no longer shares a version with its views."""
+    return outcome.difference.aspect == "_version" and any(".data = " in s for s in outcome.statements)
+
+
+def written_by_detached(outcome, mine, theirs, ours, others):
+    """A view made under ``no_grad`` does not see that its base was written by way of a detached tensor."""
+    words = "its base or another view of its base has been modified inplace"
+    if outcome.difference.aspect != "hook calls" and (words not in theirs or mine):
+        return False
+    return any("detach()" in s for s in outcome.statements)
+
+
+def layout(outcome, mine, theirs, ours, others):
+    """Results are laid out row by row, where PyTorch may keep the order of its operand's memory: so one may be copied
+    where the other is seen in another shape, or overlap with another tensor where the other has gaps."""
+    shapers = ("flatten", "reshape", "ravel", "contiguous", "as_strided", "view")
+    words = "some elements of the input tensor and the written-to tensor"
+    if words not in mine + theirs and not any(s in "".join(outcome.statements) for s in shapers):
+        return False
+    tensors = ours.tensors()
+    known = ("_version", "value") if mine == theirs == "" else ("exception", "_version")
+    return outcome.difference.aspect in known and any(
+        steps(t) != steps(tensors[n]) for n, t in others.tensors().items() if n in tensors and t.numel()
+    )
+
+
+def steps(tensor):
+    """The strides of the dims that have more than one element."""
+    return [s for s, n in zip(tensor.stride(), tensor.shape, strict=True) if n != 1]
+
+
+def targets_not_freed(outcome, mine, theirs, *runs):
+    """A tensor given as ``inputs`` of a backward pass keeps what its own node saved."""
+    return (
+        not mine and "backward through the graph a second time" in theirs and "inputs=[" in "".join(outcome.statements)
+    )
+
+
+def not_finite(outcome, *rest):
+    """What a gradient is where an infinity or NaN went through it."""
+    theirs = outcome.difference.theirs
+    return isinstance(theirs, np.ndarray) and not np.isfinite(theirs).all()
+
+
+def unnoticed_write(outcome, mine, theirs, ours, others):
+    """Writes through ``.data`` that nobody notices: what was saved shows in the gradient. Were they noticed, it would
+    be an error."""
+    if mine or theirs or not any(".data" in s for s in outcome.statements):
+        return False
+    run, raised = Run(ours.torch), None
+    with ours.torch.autograd.graph.strict_versions():
+        for statement in outcome.statements:
+            raised = run.do(statement.replace(".data.", ".detach().")) or raised
+    return "modified by an inplace operation" in str(raised)
+
+
+def form_without_grad(outcome, mine, theirs, *runs):
+    """A form that a tensor with a history takes under ``no_grad`` is recorded: PyTorch's gradients do not fit it."""
+    return not mine and "returned an invalid gradient at index" in theirs
+
+
+def detached_saved(outcome, mine, theirs, *runs):
+    """A saved value is as it was, though its tensor was detached in place."""
+    return not mine and "saved tensor that has been detached in-place" in theirs
+
+
+def overlapping_out(outcome, mine, theirs, *runs):
+    """A result is computed before it is written to ``out``, which may overlap with an operand."""
+    words = "some elements of the input tensor and the written-to tensor"
+    return not mine and words in theirs and "out=" in outcome.statements[-1]
+
+
+def whole_view(outcome, mine, theirs, *runs):
+    """``v[:] *= w``, all of a view of a constant and a ``w`` that requires grad, where ``v[1:] *= w`` is accepted."""
+    words = "a leaf Variable that requires grad is being used in an in-place operation"
+    return not mine and words in theirs and re.search(r"\[.*\] [*+-]=", outcome.statements[-1]) is not None
+
+
+def leading_nowhere(outcome, mine, theirs, ours, others):
+    """What a view leads to that nothing recorded is freed by a backward pass as all else is."""
+    nodes = [t._fn for t in ours.tensors().values()]
+    hidden = any(n is not None and n.is_hidden for n in nodes)
+    return not theirs and "backward through the graph a second time" in mine and hidden
+
+
+def form_then_wanted(outcome, mine, theirs, *runs):
+    """The views of a tensor whose form was changed in place are those of a hidden one: they do not see that it begins
+    to require grad, nor does their gradient pass through it."""
+    words = ("t_()", "unsqueeze_(", "squeeze_(", "transpose_(", "swapaxes_(")
+    return outcome.difference.aspect in FLAGS and any(w in s for w in words for s in outcome.statements)
+
+
+def order_of_inputs(outcome, mine, theirs, *runs):
+    """Where PyTorch runs several operations and Pullback one, the hooks of its inputs may run in another order."""
+    return outcome.difference.aspect == "hook calls" and sorted(outcome.difference.mine) == sorted(
+        outcome.difference.theirs
+    )
+
+
+def copies_saved(outcome, mine, theirs, *runs):
+    """Products of more than two dims save their operands, where PyTorch may save copies of them."""
+    return not theirs and "of UnsafeViewBackward0, was saved at" in mine and "modified by an inplace" in mine
+
+
+KNOWN = {
+    "the order of hooks of an operation's inputs": order_of_inputs,
+    "what products save": copies_saved,
+    "views of a tensor whose form changed in place": form_then_wanted,
+    "an augmented write of all of a view": whole_view,
+    "views that lead nowhere": leading_nowhere,
+    "out= that overlaps with an operand": overlapping_out,
+    "gradients have memory of their own": expanded_gradients,
+    "hooks before a refusal": stale_elsewhere,
+    "the version of .grad": accumulated,
+    "t_ and its kin under no_grad": form_without_grad,
+    "gradients that are not finite": not_finite,
+    "unnoticed writes through .data": unnoticed_write,
+    "values whose tensor was detached in place": detached_saved,
+    "no-grad views written by way of a detached tensor": written_by_detached,
+    "memory layout of results": layout,
+    "inputs of a backward pass": targets_not_freed,
+    "internal errors of PyTorch": torch_broken,
+    "versions after .data was assigned": assigned_data,
+    "views of tensors that nobody sees": hidden_views,
+    "recorded gradients of empty views": nothing_flows,
+    "writing one element over itself": one_element,
+    "writes to the outputs of split, chunk and unbind": multiple_views,
+    "values that were written in a part that is not needed": not_stale,
+    "writes to expanded memory": expanded,
+    "squeeze_, unsqueeze_, transpose_ and t_ of a leaf that has views": form_of_leaf,
+}

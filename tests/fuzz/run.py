@@ -1,0 +1,76 @@
+"""One program after another: written, run on both libraries, compared, and shrunk where they differ."""
+
+import random
+from dataclasses import dataclass, field
+
+from .compare import Difference, compare_errors, compare_runs
+from .differences import reason_for
+from .program import Run
+from .statements import Writer
+
+
+@dataclass
+class Outcome:
+    """What came of one program: its statements, and the first difference, with its name where it is on purpose."""
+
+    seed: int | None
+    often: bool = True
+    statements: list = field(default_factory=list)
+    difference: Difference | None = None
+    known: str | None = None
+    refused: list = field(default_factory=list)  # the numbers of statements that raised in both
+
+
+def run_program(seed, pullback, torch):
+    """Write a program and run it, until the libraries differ or it ends."""
+    rng = random.Random(seed)
+    theirs = Run(torch)
+    writer = Writer(rng, theirs)
+    length, often = rng.randint(5, 60), rng.random() < 0.7
+    return drive(seed, (writer.next() for _ in range(length)), Run(pullback), theirs, often)
+
+
+def replay(statements, pullback, torch, often=True, seed=None):
+    """Run a given program."""
+    return drive(seed, iter(statements), Run(pullback), Run(torch), often)
+
+
+def drive(seed, source, mine, theirs, often):
+    """Run statements on both. ``often``: look at all there is after each one, and not only at the end (to look at a
+    view brings its history up to date, which may hide a mistake)."""
+    outcome = Outcome(seed, often)
+    for at, statement in enumerate(source):
+        outcome.statements.append(statement)
+        errors = mine.do(statement), theirs.do(statement)
+        outcome.difference = compare_errors(at, *errors)
+        if outcome.difference is None:
+            if errors[1] is not None:
+                outcome.refused.append(at)
+            if errors[1] is not None and "backward" in statement:
+                mine.forget_grads()
+                theirs.forget_grads()
+            outcome.difference = next(compare_runs(at, mine, theirs, often), None)
+        if outcome.difference is not None:
+            break
+    else:
+        outcome.difference = next(compare_runs(len(outcome.statements) - 1, mine, theirs), None)
+    if outcome.difference is not None:
+        outcome.known = reason_for(outcome, errors, mine, theirs)
+    return outcome
+
+
+def shrink(outcome, pullback, torch, attempts=600):
+    """The shortest program found by leaving out statements that shows a difference of the same aspect."""
+    statements, aspect = outcome.statements, outcome.difference.aspect
+    size = max(len(statements) // 2, 1)
+    while size and attempts > 0:
+        start, progress = len(statements) - size, False
+        while start >= 0 and attempts > 0:
+            fewer = statements[:start] + statements[start + size :]
+            attempts -= 1
+            found = replay(fewer, pullback, torch, outcome.often, outcome.seed)
+            if found.difference is not None and found.known is None and found.difference.aspect == aspect:
+                statements, outcome, progress = found.statements, found, True
+            start -= size
+        size = size if progress and size == 1 else size // 2
+    return outcome
