@@ -255,6 +255,9 @@ class Attributes:
         else:
             out = new(Tensor)
             out._data, out._flags, out._fn = self._data, 0, None
+        family = self._family if self._view is None else self._view.family
+        if family is not None or self._kin is not None:
+            out._kin = family or self._kin
         if self._inference:
             out._inference, out._unguarded, out._flags = True, True, CARE
         out._why = ("detach() was called", here()) if self._flags & GRAD else self._why
@@ -277,7 +280,7 @@ class Attributes:
         if self._flags & GRAD:
             out._why = ".data was read", out._why[1]
         if type(out._data) is ndarray:
-            out._data = apart(out._data)
+            out._data, out._kin = apart(out._data), None
         return out
 
     @data.setter

@@ -89,10 +89,10 @@ def run_chunk(task):
     import torch
 
     torch.set_num_threads(1)
-    quiet()
     start, count = task
-    outcomes = [run_program(seed, pullback, torch) for seed in range(start, start + count)]
-    return [o if o.difference is None or o.known else shrink(o, pullback, torch) for o in outcomes]
+    with quiet():
+        outcomes = [run_program(seed, pullback, torch) for seed in range(start, start + count)]
+        return [o if o.difference is None or o.known else shrink(o, pullback, torch) for o in outcomes]
 
 
 if __name__ == "__main__":

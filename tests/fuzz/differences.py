@@ -127,7 +127,9 @@ def pairs(outcome, ours, others):
 def hidden_views(outcome, mine, theirs, ours, others):
     """Gradients, and what operations give without copying, may be views of tensors that nobody sees in PyTorch."""
     words = ("was created in no_grad mode", "Can't detach views in-place")
-    if mine or not (any(w in theirs for w in words) or outcome.difference.aspect in FLAGS):
+    if (mine and "a view of a leaf" not in mine) or not (
+        mine or any(w in theirs for w in words) or outcome.difference.aspect in FLAGS
+    ):
         return False
     return any(t._is_view() and not same_base(t, m) for m, t in pairs(outcome, ours, others))
 

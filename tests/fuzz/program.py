@@ -1,6 +1,7 @@
 """Running a program, a list of statements in source, on one library; and what it leaves to look at."""
 
 import warnings
+from contextlib import contextmanager
 
 PREAMBLE = """\
 log = []
@@ -85,12 +86,12 @@ class Run:
         return found
 
 
+@contextmanager
 def quiet():
-    """A context without warnings, which are none of the comparison's business."""
-    context = warnings.catch_warnings()
-    context.__enter__()
-    warnings.simplefilter("ignore")
-    return context
+    """Without warnings, which are none of the comparison's business."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def as_script(statements):

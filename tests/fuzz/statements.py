@@ -310,7 +310,7 @@ class Writer:
             return f"{self.fresh()} = {name}[...]"
         if how in ("t()", "T") and t.dim() > 2:
             how = "mT"
-        fit(t.dim() > 1 or "axes" not in how)
+        fit(t.dim() > 1 or not ("axes" in how or "diagonal" in how))
         return f"{self.fresh()} = {name}.{how.format(name)}"
 
     def views(self):
@@ -566,7 +566,7 @@ def overlaps(t):
 
 def tangled(target, other):
     """Whether an operand overlaps with the target in a way that PyTorch does not see, and has no defined result for."""
-    if target.data_ptr() == other.data_ptr() and target.stride() == other.stride():
+    if target.data_ptr() == other.data_ptr() and target.stride() == other.stride() and target.shape == other.shape:
         return False
     if target.untyped_storage().data_ptr() != other.untyped_storage().data_ptr():
         return False

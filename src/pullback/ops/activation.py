@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from ..dtypes import float32
+from .batching import full_batch
 from .checks import dim as checked_dim
 from .complex_numbers import HIDDEN
 from .table import FLOATING, composite, elementwise, op, overload
@@ -76,9 +77,9 @@ def not_floating(t):
 op(
     "tied(input, other)",
     "The input; its derivative by ``other`` is zero, but not missing: so are second derivatives of pieces of lines.",
-    vjp={"input": lambda xp, grad: grad, "other": lambda xp, grad: xp.zeros_like(grad)},
-    jvp={"input": lambda xp, tangent: tangent, "other": lambda xp, tangent: xp.zeros_like(tangent)},
-    batch="elementwise",
+    vjp={"input": lambda xp, grad: grad, "other": lambda xp, grad, other: xp.zeros_like(other)},
+    jvp={"input": lambda xp, tangent: tangent, "other": lambda xp, tangent, input: xp.zeros_like(input)},
+    batch=lambda xp, op, args, batched, size: full_batch(xp, args[0], batched[0], size),
     method=False,
     function=False,
     samples=lambda t: [((t(2, 3), t(2, 3)), {}), ((t(), t()), {}), ((t(0, 3), t(0, 3)), {})],

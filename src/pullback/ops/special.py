@@ -164,7 +164,8 @@ elementwise(
 def sinc_slope(xp, input):
     """``(cos(π x) - sinc(x)) / x``, and zero at zero."""
     safe = xp.where(input == 0, 1, input)
-    return xp.where(input == 0, 0, (xp.cos(math.pi * safe) - xp.sinc(safe)) / safe)
+    angle = math.pi * safe
+    return xp.where(input == 0, 0, (xp.cos(angle) - xp.sin(angle) / angle) / safe)
 
 
 elementwise(

@@ -12,7 +12,7 @@ from .graph import AccumulateGrad, Node, as_node
 from .promotion import dtype_of
 from .reasons import no_history, use_of
 from .value import CARE, GRAD, Tensor, is_dual, wrap
-from .views import keep_grad, settle
+from .views import settle
 
 
 class _Edge(NamedTuple):
@@ -88,8 +88,8 @@ def backward(
     kept = [] if inputs is None else checked_inputs(inputs, "backward")
     targets = None if inputs is None else {target_edge(t, keep=True) for t in kept}
     for t in kept:
-        if isinstance(t, Tensor) and t._fn is not None and not t._retains:
-            keep_grad(t)
+        if isinstance(t, Tensor):
+            t.retain_grad()  # type: ignore[attr-defined]
     work = Pass(level_of(roots), create_graph, retain(retain_graph, create_graph), targets, True)
     work.run(start(roots, given, work))
 

@@ -102,9 +102,10 @@ def note_write(target: Tensor, op: str, index: Any = None) -> None:
     except BaseException:
         mark_written(target._data, op, None, index)
         raise
-    family = target._family if target._view is None else target._view.family
-    if family is not None:
-        family.note_write()
+    base = target if target._view is None else target._view.base
+    for family in (base._family, base._kin):
+        if family is not None:
+            family.note_write()
 
 
 def level_of(a: Any) -> int:

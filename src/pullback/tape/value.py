@@ -45,6 +45,7 @@ class Tensor(Value):
     _posthooks: Any = None
     _grad_dtype: Any = None  # of its .grad, where it is not the tensor's own
     _inference = False
+    _kin: Any = None  # the family of the tensor that it was detached from, whose memory it shares
     _unguarded = False  # detached from an inference tensor, and may be written anywhere
     _accumulator: Any = None
     name: Any = None
