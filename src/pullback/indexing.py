@@ -17,6 +17,7 @@ from typing import Any
 
 from numpy import array, bool_, generic, ndarray
 
+from .kernels.numpy.overlap import overlaps
 from .kernels.numpy.registry import INTO
 from .ops.indexing import alias_item, check_indices, is_mask, select_item, unsqueeze_item
 from .ops.indexing import getitem as slice_item
@@ -398,12 +399,12 @@ def write_data(data: ndarray, op: Op | None, index: Any, value: Any) -> bool:
     """Write into an array; False where the index is none of the common ones, or memory overlaps."""
     if op is not None:
         target = data[quick_key(index)]
-        if inplace.overlaps(target):
+        if overlaps(target):
             return False
         target[...] = value
         return True
     indices = quick_indices(index)
-    if indices is None or inplace.overlaps(data):
+    if indices is None or overlaps(data):
         return False
     put_data(data, indices, value)
     return True

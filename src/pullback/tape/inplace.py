@@ -17,6 +17,7 @@ from ..interpreters import Value, run, values
 from ..interpreters.batched import is_random, unspread, vmaps
 from ..interpreters.dispatch import new_level
 from ..kernels import arrays, kernel_of
+from ..kernels.numpy.overlap import meets, overlaps
 from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from . import record
@@ -141,15 +142,6 @@ def check_inference(name: str, target: Tensor) -> None:
         )
 
 
-def overlaps(data: ndarray) -> bool:
-    """Whether several elements of an array lie at one place in memory, as an expanded one's do."""
-    return (
-        0 in data.strides
-        and data.size > 1
-        and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
-    )
-
-
 ONE_PASS = frozenset(
     {
         "index_add",
@@ -182,31 +174,6 @@ def check_memory(op: Op, target: Tensor, args: tuple) -> None:
                 f"{op.name}_: unsupported operation: some elements of the input tensor and the written-to tensor refer "
                 "to a single memory location. Please clone() the tensor before performing the operation."
             )
-
-
-def meets(data: ndarray, other: ndarray, wholly: bool) -> bool:
-    """Whether two arrays of one storage overlap in a part, or ``wholly``. Those with gaps never do, to PyTorch."""
-    if not data.size or not other.size or not is_dense(data) or not is_dense(other):
-        return False
-    (a, _), (b, _) = data.__array_interface__["data"], other.__array_interface__["data"]
-    if a == b and data.nbytes == other.nbytes:
-        return wholly or data.ndim != other.ndim or steps(data) != steps(other)
-    return a < b + other.nbytes and b < a + data.nbytes
-
-
-def steps(data: ndarray) -> list:
-    """The stride and size of each dimension that has more than one element."""
-    return [(s, n) for s, n in zip(data.strides, data.shape, strict=True) if n != 1]
-
-
-def is_dense(data: ndarray) -> bool:
-    """Whether an array's elements lie side by side, in whatever order of the dimensions."""
-    expected = data.itemsize
-    for stride, n in sorted(steps(data)):
-        if stride != expected:
-            return False
-        expected *= n
-    return True
 
 
 def check_leaf(target: Tensor, recording: bool = True) -> None:
