@@ -13,6 +13,7 @@ from typing import Any
 from ..source import HOUSE
 
 outside: set[str] = set()  # file names that are known to be none of the house's
+inside: set[str] = set()  # and those that are
 
 Place = tuple[CodeType, int]
 
@@ -20,14 +21,16 @@ Place = tuple[CodeType, int]
 def user_frame(depth: int) -> Any:
     """The nearest frame outside this package, beginning ``depth`` frames up."""
     frame = sys._getframe(depth + 1)
-    while frame.f_code.co_filename not in outside:
-        if not frame.f_code.co_filename.startswith(HOUSE):
-            outside.add(frame.f_code.co_filename)
-            break
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return frame
+    while True:
+        name = frame.f_code.co_filename
+        if name in inside:
+            if frame.f_back is None:
+                return frame
+            frame = frame.f_back
+        elif name in outside:
+            return frame
+        else:
+            (inside if name.startswith(HOUSE) else outside).add(name)
 
 
 def here(depth: int = 1) -> Place:
