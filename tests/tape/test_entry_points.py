@@ -1,7 +1,8 @@
 """``backward`` and ``grad``: what each argument means, and what is refused, program by program as in torch."""
 
+import subprocess
+import sys
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -574,29 +575,32 @@ def test_a_grad_of_another_dtype_is_refused_with_both_dtypes():
         x.grad_dtype = pullback.float64
 
 
-def run_alone(function, *args):
-    """Call a function in a thread of its own, at the bottom of an empty stack."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(function, *args).result()
+DEEP = """
+import pullback as torch
+
+depth = []
+
+def deeper(n):
+    y = torch.ones(1, requires_grad=True) * 2
+
+    def again(g):
+        depth.append(n)
+        if n:
+            with torch.enable_grad():
+                deeper(n - 1)
+
+    y.register_hook(again)
+    y.sum().backward()
+
+deeper(100)
+print(len(depth))
+"""
 
 
 def test_passes_nest_a_hundred_deep():
-    depth = []
-
-    def deeper(n):
-        y = leaf(pullback, 1.0) * 2
-
-        def again(g):
-            depth.append(n)
-            if n:
-                with pullback.enable_grad():
-                    deeper(n - 1)
-
-        y.register_hook(again)
-        y.sum().backward()
-
-    run_alone(deeper, 100)  # pytest's own frames, and other tests' function modes, take from the stack as well
-    assert len(depth) == 101
+    """In a process of its own: pytest's frames, and function modes of other tests, take from the stack as well."""
+    done = subprocess.run([sys.executable, "-c", DEEP], capture_output=True, text=True)
+    assert done.stdout == "101\n", done.stderr
 
 
 def test_create_graph_needs_no_warning_for_there_is_no_cycle():
