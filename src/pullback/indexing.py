@@ -30,7 +30,7 @@ from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.record import general
 from .tape.storage import add_versions, memory
-from .tape.value import GRAD, Tensor, wrap
+from .tape.value import Tensor, wrap
 from .tape.views import settle
 
 Key = tuple[Any, ...]
@@ -355,7 +355,7 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
 def is_that_view(tensor: Tensor, op: Op, key: Key, value: Any) -> bool:
     """Whether a value is the very view that is to be written, with the history of its base."""
     view = getattr(value, "_view", None)
-    if view is None or not (view.recorded or modes.floor) or not 0 < view.family.written <= max(view.epoch, 1):
+    if view is None or not (view.recorded or modes.floor) or not 0 < view.written == view.family.written:
         return False
     mine = tensor._view
     base, chain = (tensor, ()) if mine is None else (mine.base, mine.chain)
@@ -375,7 +375,7 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
             return False
     elif data.dtype.char not in TAKES.get(type(value), "") or not -HUGE < value < HUGE:
         return False
-    if flags > 1 or (not modes.floor and (flags or is_guarded(tensor))):
+    if flags > 1 or (not modes.floor and (flags or inplace.is_guarded(tensor))):
         return False
     try:
         written = write_data(data, op, index, value)
@@ -387,12 +387,6 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
     if written:
         inplace.note_write(tensor, "__setitem__", None if op is None else quick_key(index))
     return written
-
-
-def is_guarded(tensor: Tensor) -> bool:
-    """Whether writing to a tensor may be an error though it needs no grad: a view of one that does, made under no_grad."""
-    view = tensor._view
-    return view is not None and not view.recorded and bool(view.base._flags & GRAD)
 
 
 def write_data(data: ndarray, op: Op | None, index: Any, value: Any) -> bool:

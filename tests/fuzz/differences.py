@@ -1,7 +1,7 @@
 """Divergences that are on purpose, each named after its entry in docs/differences.md.
 
 A program ends where it diverges. Where PyTorch refuses what Pullback accepts, the result is still checked: PyTorch can
-be asked for it under ``allow_mutation_on_saved_tensors``.
+be made to save copies. (Its ``allow_mutation_on_saved_tensors`` gives wrong gradients where an operation saved its result.)
 """
 
 import re
@@ -46,7 +46,7 @@ def not_stale(outcome, mine, theirs, ours, others):
     if words not in theirs or words in mine:
         return False
     run = Run(others.torch)
-    with others.torch.autograd.graph.allow_mutation_on_saved_tensors():
+    with others.torch.autograd.graph.saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
         for at, statement in enumerate(outcome.statements):
             if "backward" in statement and (at in outcome.refused or run.do(statement) is not None):
                 run.forget_grads()
@@ -109,7 +109,9 @@ def one_element(outcome, mine, theirs, ours, others):
     """PyTorch compares the strides of dims of one element too, and takes a tensor over itself for a partial overlap."""
     if mine or "some elements of the input tensor and the written-to tensor" not in theirs:
         return False
-    return any(1 in t.shape or not t.dim() for t in concerned(outcome, others).values())
+    written = re.match(r"(v\d+\[.*?\]) [+*-]?= ", outcome.statements[-1])
+    region = [eval(written[1], dict(ours.scope))] if written else []
+    return any(1 in t.shape or not t.dim() for t in [*concerned(outcome, others).values(), *region])
 
 
 def concerned(outcome, run):
@@ -131,21 +133,23 @@ def hidden_views(outcome, mine, theirs, ours, others):
         mine or any(w in theirs for w in words) or outcome.difference.aspect in FLAGS
     ):
         return False
-    return any(t._is_view() and not same_base(t, m) for m, t in pairs(outcome, ours, others))
+    return any(t._is_view() and bases(m, ours) != bases(t, others) for m, t in pairs(outcome, ours, others))
+
+
+def bases(tensor, run):
+    """The names of a tensor's base, or what it is not to have one."""
+    return {name for name, t in run.tensors().items() if t is tensor._base} if tensor._is_view() else None
 
 
 FLAGS = ("requires_grad", "is_leaf", "names")
-
-
-def same_base(theirs, mine):
-    return mine._is_view() and mine._base.shape == theirs._base.shape
 
 
 def nothing_flows(outcome, mine, theirs, *runs):
     """One library's recorded gradient requires grad, the other's does not, and its derivatives are zero: so are all
     where a tensor is empty."""
     if any(t.numel() == 0 for t in concerned(outcome, runs[1]).values()):
-        return outcome.difference.aspect in ("grad's requires_grad", "requires_grad", "is_leaf", "_version")
+        flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version")
+        return outcome.difference.aspect in flags or "does not require grad" in mine + theirs
     return outcome.difference.aspect == "grad's requires_grad" and all(map(is_constant, runs))
 
 
@@ -185,7 +189,7 @@ def layout(outcome, mine, theirs, ours, others):
     if words not in mine + theirs and not any(s in "".join(outcome.statements) for s in shapers):
         return False
     tensors = ours.tensors()
-    known = ("_version", "value") if mine == theirs == "" else ("exception", "_version")
+    known = ("_version", "value", "retains_grad") if mine == theirs == "" else ("exception", "_version")
     return outcome.difference.aspect in known and any(
         steps(t) != steps(tensors[n]) for n, t in others.tensors().items() if n in tensors and t.numel()
     )
@@ -205,14 +209,14 @@ def targets_not_freed(outcome, mine, theirs, *runs):
 
 def not_finite(outcome, *rest):
     """What a gradient is where an infinity or NaN went through it."""
-    theirs = outcome.difference.theirs
-    return isinstance(theirs, np.ndarray) and not np.isfinite(theirs).all()
+    return any(isinstance(a, np.ndarray) and not np.isfinite(a).all() for a in sides(outcome))
 
 
 def unnoticed_write(outcome, mine, theirs, ours, others):
     """Writes through ``.data`` that nobody notices: what was saved shows in the gradient. Were they noticed, it would
     be an error."""
-    if mine or theirs or not any(".data" in s for s in outcome.statements):
+    noticed = not theirs or "modified by an inplace operation" in theirs
+    if mine or not noticed or not any(".data" in s for s in outcome.statements):
         return False
     run, raised = Run(ours.torch), None
     with ours.torch.autograd.graph.strict_versions():
@@ -245,16 +249,21 @@ def whole_view(outcome, mine, theirs, *runs):
 
 def leading_nowhere(outcome, mine, theirs, ours, others):
     """What a view leads to that nothing recorded is freed by a backward pass as all else is."""
-    nodes = [t._fn for t in ours.tensors().values()]
-    hidden = any(n is not None and n.is_hidden for n in nodes)
-    return not theirs and "backward through the graph a second time" in mine and hidden
+    nodes, seen = [t._fn for t in ours.tensors().values()], set()
+    while nodes:
+        node = nodes.pop()
+        if node is not None and node._is_node and node not in seen:
+            seen.add(node)
+            nodes.extend(node.next)
+    return not theirs and "backward through the graph a second time" in mine and any(n.is_hidden for n in seen)
 
 
 def form_then_wanted(outcome, mine, theirs, *runs):
     """The views of a tensor whose form was changed in place are those of a hidden one: they do not see that it begins
     to require grad, nor does their gradient pass through it."""
     words = ("t_()", "unsqueeze_(", "squeeze_(", "transpose_(", "swapaxes_(")
-    return outcome.difference.aspect in FLAGS and any(w in s for w in words for s in outcome.statements)
+    is_it = outcome.difference.aspect in (*FLAGS, "hook calls") or (not mine and "a view of a leaf" in theirs)
+    return is_it and any(w in s for w in words for s in outcome.statements)
 
 
 def order_of_inputs(outcome, mine, theirs, *runs):
@@ -269,7 +278,27 @@ def copies_saved(outcome, mine, theirs, *runs):
     return not theirs and "of UnsafeViewBackward0, was saved at" in mine and "modified by an inplace" in mine
 
 
+GRAD_CALL = re.compile(r"v\d+ = torch.autograd.grad\((.*), \[(.*?)\]")
+
+
+def by_own_result(outcome, mine, theirs, ours, others):
+    """The derivative of an operation's gradient by the operation's result depends on whether the formula is written in
+    the result; by the leaves it does not."""
+    call = GRAD_CALL.match(outcome.statements[-1])
+    if outcome.difference.aspect != "value" or not call or "create_graph" not in "".join(outcome.statements[:-1]):
+        return False
+    runs = [Run(ours.torch), Run(others.torch)]
+    for run in runs:
+        for statement in outcome.statements[:-1]:
+            run.do(statement)
+        leaves = [n for n, t in run.tensors().items() if t.requires_grad and t.is_leaf]
+        for i, leaf in enumerate(leaves):
+            run.do(f"d{i} = torch.autograd.grad({call[1]}, {leaf}, retain_graph=True, allow_unused=True)[0]")
+    return next(compare_values(0, *runs), None) is None
+
+
 KNOWN = {
+    "derivatives by an operation's own result": by_own_result,
     "the order of hooks of an operation's inputs": order_of_inputs,
     "what products save": copies_saved,
     "views of a tensor whose form changed in place": form_then_wanted,

@@ -488,8 +488,11 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     An array that no one else holds (it is the engine's, or no more than ``holders`` do) becomes the ``.grad`` itself, if
     it is laid out as the leaf; any other is copied.
     """
-    if leaf._fn is not None or not leaf._flags & GRAD:
-        return check_end, leaf
+    if leaf._flags != GRAD or leaf._fn is not None:
+        if leaf._view is not None:
+            settle(leaf)
+        if leaf._fn is not None or not leaf._flags & GRAD:
+            return check_end, leaf
     before, leaf._last = leaf._grad, last_pass[0]
     if before is None and not create and type(grad) is ndarray and leaf._grad_dtype is None:
         like = leaf._data  # the commonest case, by itself: 0.5 µs less

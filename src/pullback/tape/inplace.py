@@ -76,15 +76,20 @@ def wrote_quickly(op: Op, args: tuple) -> bool:
     if not isinstance(compute, ufunc) or compute.nin != 2 or type(args[0]) not in plain:
         return False
     target, other = args[:2]
-    flags, data, kind = target._flags, target._data, type(other)
+    flags, data, kind = settle(target) if target._flags & CARE else target._flags, target._data, type(other)
     if kind in plain:
-        flags, value = flags | other._flags, other._data
+        flags, value = flags | (settle(other) if other._flags & CARE else other._flags), other._data
         fits = (
             type(value) is ndarray and type(data) is ndarray and value.shape == data.shape and value.dtype == data.dtype
         )
     else:
         value, fits = other, kind is float or kind is int
-    if not fits or flags & CARE or (flags and modes.floor == 0) or args[2:] != tuple(op.defaults.values()):
+    if (
+        not fits
+        or flags & CARE
+        or (modes.floor == 0 and (flags or is_guarded(target)))
+        or args[2:] != tuple(op.defaults.values())
+    ):
         return False
     if data.dtype.kind != "f" or overlaps(data) or not data.flags.writeable:
         return False
@@ -95,6 +100,12 @@ def wrote_quickly(op: Op, args: tuple) -> bool:
     return True
 
 
+def is_guarded(tensor: Tensor) -> bool:
+    """Whether writing to a tensor may be an error though it needs no grad: a view of one that does, made under no_grad."""
+    view = tensor._view
+    return view is not None and not view.recorded and bool(view.base._flags & GRAD)
+
+
 def note_write(target: Tensor, op: str, index: Any = None) -> None:
     """Note a write to a tensor, or to its part at a basic index, for its storage and for its views; also where an
     interrupt comes in between."""
@@ -103,10 +114,12 @@ def note_write(target: Tensor, op: str, index: Any = None) -> None:
     except BaseException:
         mark_written(target._data, op, None, index)
         raise
-    base = target if target._view is None else target._view.base
-    for family in (base._family, base._kin):
-        if family is not None:
-            family.note_write()
+    view = target._view
+    base = target if view is None else view.base
+    if base._family is not None:
+        base._family.note_write(view)
+    if base._kin is not None:
+        base._kin.note_write()
 
 
 def level_of(a: Any) -> int:
@@ -337,7 +350,7 @@ def rebase(target: Tensor, inner: Node) -> None:
     base._flags |= GRAD
     if base._retains:
         retain(base)
-    view.family.note_write()
+    view.family.note_write(view)
     settle(target)
 
 

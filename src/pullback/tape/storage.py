@@ -169,8 +169,16 @@ def check_unwritten(node: Any) -> None:
     for name, value in zip(node.saved_names, node.saved, strict=False):
         for each in value if isinstance(value, (list, tuple)) else (value,):
             write = write_since(each, node.tick) if type(each) is ndarray else None
-            if write is not None:
+            if write is not None and is_read(node, name):
                 raise RuntimeError(stale(node, name, each, write))
+
+
+def is_read(node: Any, name: str) -> bool:
+    """Whether a saved value serves a gradient that leads somewhere."""
+    from .record import needed_names
+
+    needs = tuple([t is not None and not getattr(t, "is_hidden", False) for t in node.next])
+    return all(needs) or name not in node.op.saved or name in needed_names(node.op, needs)
 
 
 def describe_write(write: Write) -> str:

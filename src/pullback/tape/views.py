@@ -35,8 +35,10 @@ class Family:
     def __init__(self) -> None:
         self.epoch, self.written, self.heir = 0, 0, None
 
-    def note_write(self) -> None:
+    def note_write(self, view: "View | None" = None) -> None:
         self.epoch = self.written = tick()
+        if view is not None:
+            view.written = self.written
 
 
 class View:
@@ -45,10 +47,11 @@ class View:
     ``recorded`` says whether its history may follow the base's: not where the view was made under ``no_grad``.
     """
 
-    __slots__ = ("base", "chain", "creator", "epoch", "family", "in_place", "recorded")
+    __slots__ = ("base", "chain", "creator", "epoch", "family", "in_place", "recorded", "written")
 
     def __init__(self, base: Tensor, chain: tuple, family: Family, recorded: bool) -> None:
         self.base, self.chain, self.family, self.epoch, self.recorded = base, chain, family, family.epoch, recorded
+        self.written = 0  # when it was last written through this view
         self.in_place = False  # the tensor was its own base until a form like `t_` changed it
         self.creator: Any = None  # the custom Function that made it, and whose backward a replay would not know
 
@@ -63,7 +66,7 @@ class Nowhere(Node):
     pull_complex = pull
 
     def __init__(self) -> None:
-        self.next, self.saved, self.fix, self.tick, self.code, self.lasti = (), (), None, 0, None, 0
+        self.next, self.saved, self.fix, self.tick, self.code, self.lasti = (), (), None, tick(), None, 0
 
 
 class DeadEnd(Nowhere):

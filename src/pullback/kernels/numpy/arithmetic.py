@@ -244,8 +244,9 @@ UFUNCS.update(neg=np.negative, square=np.square, sign=real_sign, sgn=real_sign)
 
 # -- in place ----------------------------------------------------------------------------------------------------------
 
+# Not by `np.negative`, which NumPy 2.4 gets wrong in place where elements lie 16 or 64 bytes apart.
 IN_PLACE: dict[str, Callable] = {
-    "mul": np.multiply, "neg": np.negative, "sqrt": np.sqrt, "reciprocal": np.reciprocal, "square": np.square,
+    "mul": np.multiply, "sqrt": np.sqrt, "reciprocal": np.reciprocal, "square": np.square,
     "add": lambda target, other, alpha=1, **into: np.add(target, scaled(other, alpha, target.dtype), **into),
     "sub": lambda target, other, alpha=1, **into: np.subtract(target, scaled(other, alpha, target.dtype), **into),
     "addcmul": lambda target, *factors, **into: np.add(target, product(target, *factors), **into),
