@@ -9,7 +9,7 @@ from numpy import ndarray
 from ..tape.backward import GradientEdge, as_list
 from ..tape.graph import Freed, Node
 from ..tape.inplace import CopySlices
-from ..tape.lines import ModulePaths
+from ..tape.lines import module_calls
 from ..tape.saved import Packed
 from ..tape.storage import owner
 from ..tape.value import Tensor, wrap
@@ -82,6 +82,26 @@ def entries_of(node: Node, modules: Any) -> Iterator[SavedEntry]:
             array = owner(tensor._data)
             is_leaf = id(tensor._data) in leaves or (tensor.requires_grad and tensor.is_leaf)
             yield SavedEntry(node, name, tensor, array.nbytes, id(array), is_leaf, modules.at(node.tick))
+
+
+class ModulePaths:
+    """Which module was being called at a tick, for the ticks between two."""
+
+    def __init__(self, first: int, last: int) -> None:
+        alive = [(module(), start, end) for module, start, end in list(module_calls) if end > first and start < last]
+        self.calls = [call for call in alive if call[0] is not None]
+        self.paths: dict[int, dict] = {}  # by outermost module
+
+    def at(self, tick: int) -> str:
+        """The path of the innermost module, from the outermost; "" where none was being called."""
+        around = sorted([(end - start, i) for i, (_, start, end) in enumerate(self.calls) if start < tick < end])
+        if not around:
+            return ""
+        module, root = self.calls[around[0][1]][0], self.calls[around[-1][1]][0]
+        if id(root) not in self.paths:
+            self.paths[id(root)] = {id(each): path for path, each in root.named_modules()}
+        path, kind = self.paths[id(root)].get(id(module), ""), type(module).__name__
+        return f"{path} ({kind})" if path else kind
 
 
 def tensors_in(value: Any) -> Iterator[Any]:

@@ -67,23 +67,3 @@ def describe(place: Place | None) -> str:
 
 # Modules that were called lately: (weak reference, the ticks between which they ran). A node is looked up by its tick.
 module_calls: deque = deque(maxlen=1 << 12)
-
-
-class ModulePaths:
-    """Which module was being called at a tick, for the ticks between two."""
-
-    def __init__(self, first: int, last: int) -> None:
-        alive = [(module(), start, end) for module, start, end in list(module_calls) if end > first and start < last]
-        self.calls = [call for call in alive if call[0] is not None]
-        self.paths: dict[int, dict] = {}  # by outermost module
-
-    def at(self, tick: int) -> str:
-        """The path of the innermost module, from the outermost; "" where none was being called."""
-        around = sorted([(end - start, i) for i, (_, start, end) in enumerate(self.calls) if start < tick < end])
-        if not around:
-            return ""
-        module, root = self.calls[around[0][1]][0], self.calls[around[-1][1]][0]
-        if id(root) not in self.paths:
-            self.paths[id(root)] = {id(each): path for path, each in root.named_modules()}
-        path, kind = self.paths[id(root)].get(id(module), ""), type(module).__name__
-        return f"{path} ({kind})" if path else kind
