@@ -19,7 +19,7 @@ from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.storage import add_versions, apart, version
 from .tape.value import ANY, CARE, GRAD, Tensor, new
-from .tape.views import keep_grad, output_number, settle
+from .tape.views import keep_grad, output_number, renew, settle
 
 
 class Size(tuple):
@@ -54,9 +54,7 @@ def current(tensor: Tensor) -> Tensor:
 
 def maker(tensor: Any) -> Any:
     """The node that made a tensor, as its user sees it: None for a leaf."""
-    if tensor._flags & CARE:
-        settle(tensor)
-    fn = tensor._fn
+    fn = renew(tensor)
     return None if fn is None or fn.is_hidden else fn
 
 
@@ -212,7 +210,7 @@ class Attributes:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._fn is None or self._fn.is_hidden or self._retains:
             return
-        settle(self)
+        renew(self)
         keep_grad(self)
 
     @property

@@ -76,9 +76,11 @@ def stale_elsewhere(outcome, mine, theirs, *runs):
 
 def accumulated(outcome, mine, theirs, ours, others):
     """Adding to ``.grad`` is a write only where something else than the tensor holds its memory."""
-    name = outcome.difference.name
-    is_grad = any(re.match(rf"{name} = \w+\.grad$", s) for s in outcome.statements)
-    return outcome.difference.aspect == "_version" and is_grad
+    if outcome.difference.aspect not in ("_version", "is_leaf", "requires_grad"):
+        return False
+    tensor, tensors = others.tensors()[outcome.difference.name], others.tensors()
+    names = [n for n, t in tensors.items() if t is tensor or t is tensor._base]
+    return any(re.match(rf"{name} = \w+\.grad$", s) for s in outcome.statements for name in names)
 
 
 def expanded(outcome, mine, theirs, *runs):
@@ -89,9 +91,8 @@ def expanded(outcome, mine, theirs, *runs):
 
 def expanded_gradients(outcome, mine, theirs, ours, others):
     """A gradient has memory of its own, and may be written."""
-    if mine or not (
-        outcome.difference.aspect in ("value", "_version") or "more than one element of the written-to tensor" in theirs
-    ):
+    words, aspect = "more than one element of the written-to tensor", outcome.difference.aspect
+    if words in mine or not (words in theirs or aspect in ("value", "_version")):
         return False
     return any(is_expanded(t) and not is_expanded(m) for m, t in pairs(outcome, ours, others))
 
@@ -133,7 +134,10 @@ def hidden_views(outcome, mine, theirs, ours, others):
         mine or any(w in theirs for w in words) or outcome.difference.aspect in FLAGS
     ):
         return False
-    return any(t._is_view() and bases(m, ours) != bases(t, others) for m, t in pairs(outcome, ours, others))
+    return any(
+        t._is_view() and (bases(m, ours) != bases(t, others) or m._base.shape != t._base.shape)
+        for m, t in pairs(outcome, ours, others)
+    )
 
 
 def bases(tensor, run):
@@ -141,7 +145,7 @@ def bases(tensor, run):
     return {name for name, t in run.tensors().items() if t is tensor._base} if tensor._is_view() else None
 
 
-FLAGS = ("requires_grad", "is_leaf", "names")
+FLAGS = ("requires_grad", "is_leaf", "names", "hook calls")
 
 
 def nothing_flows(outcome, mine, theirs, *runs):
@@ -149,7 +153,8 @@ def nothing_flows(outcome, mine, theirs, *runs):
     where a tensor is empty."""
     if any(t.numel() == 0 for t in concerned(outcome, runs[1]).values()):
         flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version")
-        return outcome.difference.aspect in flags or "does not require grad" in mine + theirs
+        words = ("does not require grad", "a leaf Variable", "a view of a leaf")
+        return outcome.difference.aspect in flags or any(w in mine + theirs for w in words)
     return outcome.difference.aspect == "grad's requires_grad" and all(map(is_constant, runs))
 
 
@@ -241,14 +246,19 @@ def overlapping_out(outcome, mine, theirs, *runs):
     return not mine and words in theirs and "out=" in outcome.statements[-1]
 
 
-def whole_view(outcome, mine, theirs, *runs):
-    """``v[:] *= w``, all of a view of a constant and a ``w`` that requires grad, where ``v[1:] *= w`` is accepted."""
+def older_view(outcome, mine, theirs, ours, others):
+    """A view of a constant that got a history since: PyTorch takes it for a leaf until someone looks."""
     words = "a leaf Variable that requires grad is being used in an in-place operation"
-    return not mine and words in theirs and re.search(r"\[.*\] [*+-]=", outcome.statements[-1]) is not None
+    written = re.search(r"^ *(v\d+)[.\[ ]", outcome.statements[-1], re.MULTILINE)
+    views = [t for t in [ours.tensors().get(written and written[1])] if t is not None and t._is_view()]
+    return not mine and words in theirs and any(not t.is_leaf for t in views)
 
 
 def leading_nowhere(outcome, mine, theirs, ours, others):
-    """What a view leads to that nothing recorded is freed by a backward pass as all else is."""
+    """What leads to a view that nothing recorded is freed by a backward pass as all else is. PyTorch looks at such a
+    view once more where it was saved, and raises where its base was written."""
+    if re.search(r"backward|autograd.grad", outcome.statements[-1]) and not mine and "was created in no_grad" in theirs:
+        return True
     nodes, seen = [t._fn for t in ours.tensors().values()], set()
     while nodes:
         node = nodes.pop()
@@ -262,7 +272,7 @@ def form_then_wanted(outcome, mine, theirs, *runs):
     """The views of a tensor whose form was changed in place are those of a hidden one: they do not see that it begins
     to require grad, nor does their gradient pass through it."""
     words = ("t_()", "unsqueeze_(", "squeeze_(", "transpose_(", "swapaxes_(")
-    is_it = outcome.difference.aspect in (*FLAGS, "hook calls") or (not mine and "a view of a leaf" in theirs)
+    is_it = outcome.difference.aspect in FLAGS or (not mine and "a view of a leaf" in theirs)
     return is_it and any(w in s for w in words for s in outcome.statements)
 
 
@@ -302,7 +312,7 @@ KNOWN = {
     "the order of hooks of an operation's inputs": order_of_inputs,
     "what products save": copies_saved,
     "views of a tensor whose form changed in place": form_then_wanted,
-    "an augmented write of all of a view": whole_view,
+    "writes through an older view of a constant": older_view,
     "views that lead nowhere": leading_nowhere,
     "out= that overlaps with an operand": overlapping_out,
     "gradients have memory of their own": expanded_gradients,

@@ -25,9 +25,20 @@ def run_program(seed, pullback, torch):
     """Write a program and run it, until the libraries differ or it ends."""
     rng = random.Random(seed)
     theirs = Run(torch)
-    writer = Writer(rng, theirs)
     length, often = rng.randint(5, 60), rng.random() < 0.7
-    return drive(seed, (writer.next() for _ in range(length)), Run(pullback), theirs, often)
+    return drive(seed, written(rng, length, theirs, often), Run(pullback), theirs, often)
+
+
+def written(rng, length, run, often):
+    """Statements, one after the other, that fit what PyTorch's tensors are. As looking at these may change them, the
+    writer has its own where the comparison does not look after each statement."""
+    run = run if often else Run(run.torch)
+    writer = Writer(rng, run)
+    for _ in range(length):
+        statement = writer.next()
+        yield statement
+        if not often and run.do(statement) is not None and "backward" in statement:
+            run.forget_grads()
 
 
 def replay(statements, pullback, torch, often=True, seed=None):

@@ -31,7 +31,7 @@ SHAPE_WRITES = (
     "unsqueeze_(-1)",
     "swapaxes_(0, -1)",
 )
-REDUCTIONS = ("sum", "mean", "amax", "amin", "prod", "logsumexp", "var", "std", "norm", "nansum")
+REDUCTIONS = ("sum", "mean", "amax", "amin", "prod", "logsumexp", "var", "norm", "nansum")
 FOLDS = ("cumsum", "cumprod", "softmax", "log_softmax", "flip", "logcumsumexp", "cummax", "cummin", "sort")
 VIEWS = (
     "t()", "T", "mT", "transpose(0, -1)", "unsqueeze(0)", "unsqueeze(-1)", "squeeze()", "squeeze(0)", "flatten()",
@@ -298,7 +298,8 @@ class Writer:
         if self.chance(0.25) and t.dim():
             d = self.dim(t)
             n = t.shape[d]
-            forms = [f"{name}.expand(2, {'-1, ' * t.dim()})", f"{name}.select({d}, {max(n - 1, 0)})"]
+            forms = [f"{name}.expand(2, {'-1, ' * t.dim()})"]
+            forms += [f"{name}.select({d}, {n - 1})"] if n else []
             forms += [f"{name}.narrow({d}, {min(1, n)}, {max(n - 1, 0)})", f"{name}.unflatten({d}, (1, -1))"]
             dims = list(range(t.dim()))
             self.rng.shuffle(dims)
@@ -389,10 +390,11 @@ class Writer:
         shape = tuple(part.shape)
         value = self.number() if self.chance(0.3) else self.broadcastable(shape)
         if value in self.kinds:
-            fit(not tangled(part, self.kinds[value]))
+            fit(not tangled(t if "[" in index or index.startswith(name) else part, self.kinds[value]))
         if self.chance(0.25):
             return f"{name}[{index}] {self.one(('+=', '*=', '-='))} {value}"
         if self.chance(0.15):
+            fit(self.is_tame(name))
             return f"{name}[{index}] = torch.sin({name}[{index}])"
         if self.chance(0.1) and t.shape[0] > 1 and t.is_contiguous():
             return self.one(

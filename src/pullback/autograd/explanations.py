@@ -7,7 +7,7 @@ from ..tape.graph import Freed
 from ..tape.lines import describe
 from ..tape.reasons import no_gradient, no_history
 from ..tape.value import CARE, GRAD, Tensor
-from ..tape.views import settle
+from ..tape.views import renew
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def explain(tensor: Tensor) -> Explanation:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"explain(): argument 'tensor' must be Tensor, not {type(tensor).__name__}")
     if tensor._flags & CARE:
-        settle(tensor)
+        renew(tensor)
     leaf = tensor._fn is None
     if not tensor._flags & GRAD:
         sentences = [f"It does not require grad: {no_history(tensor)}."]

@@ -13,7 +13,7 @@ from ..tape.lines import module_calls
 from ..tape.saved import Packed
 from ..tape.storage import owner
 from ..tape.value import Tensor, wrap
-from ..tape.views import settle
+from ..tape.views import renew
 
 
 class SavedEntry(NamedTuple):
@@ -57,7 +57,7 @@ def nodes_of(outputs: Any) -> list:
     stack = []
     for root in as_list(outputs):
         if isinstance(root, Tensor):
-            settle(root)
+            renew(root)
         stack.append(root.node if isinstance(root, GradientEdge) else root._fn)
     seen: dict[Any, None] = {}
     while stack:

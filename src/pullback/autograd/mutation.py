@@ -24,7 +24,7 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     What was saved of it for a backward pass is stale from then on.
 
     Raises:
-        RuntimeError: an inference tensor, which has no version.
+        RuntimeError: something that is no tensor, or an inference tensor, which has no version.
 
     >>> import pullback as torch
     >>> x = torch.zeros(3)
@@ -33,8 +33,10 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     >>> x._version
     1
     """
-    tensors = [tensor] if isinstance(tensor, Tensor) else list(tensor)
+    tensors = [tensor] if isinstance(tensor, Tensor) or not isinstance(tensor, Iterable) else list(tensor)
     for each in tensors:
+        if not isinstance(each, Tensor):
+            raise RuntimeError(f"increment_version expects each element to be a tensor, but got {type(each).__name__}")
         if each._inference:
             raise RuntimeError("increment_version: Inference tensors do not track version counter.")
     for each in tensors:

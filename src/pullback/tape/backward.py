@@ -12,7 +12,7 @@ from .graph import AccumulateGrad, Node, as_node
 from .promotion import dtype_of
 from .reasons import no_history, use_of
 from .value import CARE, GRAD, Tensor, is_dual, wrap
-from .views import settle
+from .views import renew
 
 
 class _Edge(NamedTuple):
@@ -237,7 +237,7 @@ def target_edge(t: Any, keep: bool = False) -> tuple:
     if isinstance(t, GradientEdge):
         return edge_of_place(t.node, t.output_nr)
     if t._flags & CARE:
-        settle(t)
+        renew(t)
     if not t._flags & GRAD:
         raise RuntimeError(
             "can't retain_grad on Tensor that has requires_grad=False"
@@ -287,7 +287,7 @@ def check_root(root: Any, i: int) -> None:
     if not isinstance(root, Tensor):
         raise TypeError(f"Expected output to be a torch.Tensor or a GradientEdge, but got {type(root).__name__}")
     if root._flags & CARE:
-        settle(root)
+        renew(root)
     if not root._flags & GRAD or (root._fn is not None and root._fn.is_hidden):
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn: {no_history(root)}"

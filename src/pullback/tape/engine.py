@@ -29,7 +29,7 @@ from .modes import OFF, grad_layout, held_floor, modes, restore_floor
 from .reasons import last_pass
 from .storage import describe_write, last_write, mark_written, owner, write_since
 from .value import ANY, CARE, GRAD, Tensor, is_dual, new, open_levels, wrap
-from .views import settle
+from .views import renew, settle
 from .watch import own_pull, watching
 
 by_tick = attrgetter("tick")
@@ -490,7 +490,7 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
     """
     if leaf._flags != GRAD or leaf._fn is not None:
         if leaf._view is not None:
-            settle(leaf)
+            renew(leaf)
         if leaf._fn is not None or not leaf._flags & GRAD:
             return check_end, leaf
     before, leaf._last = leaf._grad, last_pass[0]

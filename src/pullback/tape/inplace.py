@@ -28,7 +28,7 @@ from .promotion import dtype_of, promote
 from .reasons import note
 from .storage import NOTHING, keepers, mark_written, memory, owner
 from .value import CARE, GRAD, Tensor, at_level, is_dual, new, open_levels, plain
-from .views import Family, release, replay, retain, settle
+from .views import Family, release, renew, replay, retain, settle
 from .watch import watching
 
 
@@ -447,7 +447,7 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
 
 def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) -> Tensor:
     """The in-place form of a view operation (``x.unsqueeze_(0)``): the tensor becomes the view of what it was."""
-    settle(target)
+    renew(target)
     if modes.floor <= target._level:
         check_leaf(target, bool(target._flags & GRAD))
     check_inference(function.__name__, target)

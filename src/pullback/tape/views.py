@@ -113,9 +113,17 @@ def settle(tensor: Tensor) -> int:
     """Bring a view's history up to date with its base; return the flags that fast paths go by."""
     view = tensor._view
     if view is not None and view.epoch != view.family.epoch:
-        follow(tensor, view)
+        follow(tensor, view, modes.floor <= tensor._level)
     is_plain = type(tensor._data) is ndarray and not tensor._inference and not tensor._level
     return tensor._flags & GRAD if is_plain else tensor._flags
+
+
+def renew(tensor: Tensor) -> Any:
+    """Bring a view's history up to date, also where nothing is recorded; return its node."""
+    view = tensor._view
+    if view is not None and view.epoch != view.family.epoch:
+        follow(tensor, view, True)
+    return tensor._fn
 
 
 def seen_at(out: Any, level: int) -> Any:
@@ -130,8 +138,8 @@ def seen_at(out: Any, level: int) -> Any:
     return out._data
 
 
-def follow(tensor: Tensor, view: View) -> None:
-    """Give a view the history that it has by its base as that is now.
+def follow(tensor: Tensor, view: View, is_asked: bool) -> None:
+    """Give a view the history that it has by its base as that is now; if ``is_asked``, for else it can wait.
 
     Raises RuntimeError where PyTorch does: the view was made under ``no_grad``, the base written since, and the view
     is now used where operations are recorded.
@@ -149,9 +157,9 @@ def follow(tensor: Tensor, view: View) -> None:
             show_wish(tensor, is_wanted)
         if not is_written:
             view.epoch = view.family.epoch
-    elif view.recorded or view.creator is not None:
+    elif is_asked and (view.recorded or view.creator is not None):
         regenerate(tensor, view)
-    elif modes.floor <= tensor._level:
+    elif is_asked:
         raise RuntimeError(
             "A view was created in no_grad mode and its base or another view of its base has been modified inplace with "
             "grad mode enabled. Create the view and write in the same mode, or detach() the view."
