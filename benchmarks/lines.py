@@ -13,7 +13,7 @@ from typing import Any
 
 import pullback as torch
 from pullback.ops.table import TABLE
-from pullback.tape import fast, storage
+from pullback.tape import fast, inplace, storage
 
 NOTES = fast.STAMP
 BARE = "\nnode.tick = tick()\nnode.code = None\nnode.lasti = 0\n"
@@ -51,13 +51,13 @@ def main() -> None:
     here, place = storage.here, storage.here()
 
     def write(noting: bool) -> None:
-        storage.here = here if noting else lambda depth=0: place
+        storage.here = inplace.here = here if noting else lambda depth=0: place
         z.add_(0.0)
 
     print(
         f"{'add_':10} of three elements, likewise:          {ratio(lambda: write(True), lambda: write(False), rounds):.3f}"
     )
-    storage.here = here
+    storage.here = inplace.here = here
 
 
 if __name__ == "__main__":

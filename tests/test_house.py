@@ -29,7 +29,7 @@ FLOORS = [
     ["compile"],
     ["overrides"],
     ["arguments", "conversion", "numpy_protocols", "copying", "creation", "from_data", "info", "sampling"],
-    ["attributes", "indexing", "tensor"],
+    ["attributes", "forms", "indexing", "tensor"],
     ["tape"],
     ["interpreters"],
     ["kernels"],

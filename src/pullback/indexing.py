@@ -26,6 +26,7 @@ from .ops.table import TABLE, Op
 from .ops.writing import WHOLE, copy, fill, number
 from .tape import inplace
 from .tape.fast import function_of, plain, write
+from .tape.lines import here
 from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.record import general
@@ -385,7 +386,7 @@ def quick_write(tensor: Tensor, op: Op | None, index: Any, value: Any) -> bool:
         inplace.note_write(tensor, "__setitem__")
         raise
     if written:
-        inplace.note_write(tensor, "__setitem__", None if op is None else quick_key(index))
+        inplace.note_write(tensor, "__setitem__", None if op is None else quick_key(index), here(3))
     return written
 
 

@@ -12,6 +12,7 @@ from numpy import generic, ndarray
 
 from . import attributes, indexing, ops  # noqa: F401  (the tensor's own members; and the table filled)
 from .context import make_lock
+from .forms import become_view
 from .interpreters.dispatch import OPERATORS
 from .ops.namespaces import Packet
 from .ops.table import OVERLOADS, TABLE, Op, Overload
@@ -229,7 +230,7 @@ def view_in_place(name: str) -> Callable:
     function = functions[name]
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return inplace.become_view(function, self, *args, **kwargs)
+        return become_view(function, self, *args, **kwargs)
 
     method.__name__, method.__module__ = name + "_", "pullback"
     method.__doc__ = f"In-place form of :func:`{name}`: the tensor itself takes the new shape."

@@ -544,3 +544,67 @@ def test_strided_negation_in_place_is_right():
         x[::step].neg_()
         data[::step] = -data[::step].copy()
         np.testing.assert_array_equal(x.numpy(), data)
+
+
+# -- lines -------------------------------------------------------------------------------------------------------------
+
+
+def quick_method(y):
+    y.detach().add_(1)  # here
+
+
+def quick_operator(y):
+    z = y.detach()
+    z += 1  # here
+
+
+def quick_item(y):
+    y.detach()[0] = 1  # here
+
+
+def item_by_a_list(y):
+    y.detach()[[0]] = 1  # here
+
+
+def augmented_item(y):
+    y.detach()[:2] *= 2  # here
+
+
+def copying(y):
+    y.detach().copy_(y.sin())  # here
+
+
+def filling(y):
+    y.detach().fill_(2.0)  # here
+
+
+def out_of_an_operation(y):
+    pullback.add(1, y.detach() * 2, out=y.detach())  # here
+
+
+def form(y):
+    with pullback.no_grad():
+        y.view(-1)[1:].mul_(3)  # here
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        quick_method,
+        quick_operator,
+        quick_item,
+        item_by_a_list,
+        augmented_item,
+        copying,
+        filling,
+        out_of_an_operation,
+        form,
+    ],
+    ids=lambda write: write.__name__,
+)
+def test_the_error_shows_the_line_that_wrote(write):
+    y = leaf(pullback, 3) * 1
+    z = (y * y).sum()
+    write(y)
+    with pytest.raises(RuntimeError, match="overwritten by .*# here"):
+        z.backward()

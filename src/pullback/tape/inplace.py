@@ -6,7 +6,6 @@ base's old history; all views of the base regenerate theirs when they are next u
 write to (batches, duals, traces, tapes of transforms) are replaced instead, and views are replayed on the new base.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from numpy import ndarray, ufunc
@@ -23,12 +22,13 @@ from ..ops.table import KEEP, Op
 from . import record
 from .engine import conform, pull_back
 from .graph import Freed, Node, given_values, saved_values
+from .lines import here
 from .modes import held_floor, modes, restore_floor
 from .promotion import dtype_of, promote
 from .reasons import note
-from .storage import NOTHING, keepers, mark_written, memory, owner
+from .storage import keepers, mark_written, memory, owner
 from .value import CARE, GRAD, Tensor, at_level, is_dual, new, open_levels, plain
-from .views import Family, release, renew, replay, retain, settle
+from .views import Family, release, replay, retain, settle
 from .watch import watching
 
 
@@ -95,7 +95,7 @@ def wrote_quickly(op: Op, args: tuple) -> bool:
         return False
     if kind in plain and value is not data and memory(value) is memory(data):
         return False
-    note_write(target, f"{op.name}_")  # first, for an interrupt may come in between
+    note_write(target, f"{op.name}_", None, here(4))  # first, for an interrupt may come in between
     compute(data, value, data)
     return True
 
@@ -106,13 +106,13 @@ def is_guarded(tensor: Tensor) -> bool:
     return view is not None and not view.recorded and bool(view.base._flags & GRAD)
 
 
-def note_write(target: Tensor, op: str, index: Any = None) -> None:
+def note_write(target: Tensor, op: str, index: Any = None, place: Any = None) -> None:
     """Note a write to a tensor, or to its part at a basic index, for its storage and for its views; also where an
     interrupt comes in between."""
     try:
-        mark_written(target._data, op, None, index)
+        mark_written(target._data, op, place, index)
     except BaseException:
-        mark_written(target._data, op, None, index)
+        mark_written(target._data, op, place, index)
         raise
     view = target._view
     base = target if view is None else view.base
@@ -443,60 +443,6 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
     result = values.where(values.ne(mask, 0), spread, base)
     is_held = isinstance(result, Tensor) and type(base) is ndarray and not is_dual(result)
     return result._data if is_held else result
-
-
-def become_view(function: Callable, target: Tensor, *rest: Any, **options: Any) -> Tensor:
-    """The in-place form of a view operation (``x.unsqueeze_(0)``): the tensor becomes the view of what it was."""
-    renew(target)
-    if modes.floor <= target._level:
-        check_leaf(target, bool(target._flags & GRAD))
-    check_inference(function.__name__, target)
-    before = snapshot(target)
-    before._view = target._view
-    has_views = target._family is not None and target._view is None
-    if has_views and target._flags & GRAD and target._fn is None:
-        raise RuntimeError(
-            f"{function.__name__}_: the tensor is a leaf that requires grad, and has views, which would no longer fit it; "
-            f"use {function.__name__}() instead"
-        )
-    if has_views:
-        before._family = Family()
-        before._family.written = target._family.written
-    follows = has_views or (target._view is not None and target._view.recorded)
-    fresh = other_form(function, before, follows, *rest, **options)
-    if not follows and target._fn is not None and fresh._data.shape != target._data.shape:
-        fresh = other_form(function, before, True, *rest, **options)  # even under no_grad, lest gradients do not fit
-    if fresh is not before:
-        take_form(target, fresh, follows)
-    if has_views and fresh is not before:  # its views are those of a tensor of their own form from now on
-        target._view.in_place = True
-        target._family.heir, target._family.epoch = before, tick()
-        target._family = None
-    if type(target._data) is ndarray:
-        note_write(target, f"{function.__name__}_", NOTHING)
-    if target._view is not None and target._fn is not None:
-        target._view.epoch = target._view.family.epoch
-    return target
-
-
-def other_form(function: Callable, before: Tensor, recorded: bool, *rest: Any, **options: Any) -> Tensor:
-    floor = modes.floor
-    modes.floor = min(floor, before._level) if recorded else floor
-    try:
-        return function(before, *rest, **options)
-    finally:
-        modes.floor = floor
-
-
-def take_form(target: Tensor, fresh: Tensor, follows: bool) -> None:
-    """Become what ``fresh`` is; where it is not recorded, in its data only."""
-    target._data = fresh._data
-    if open_levels:
-        target._tangents, target._origin = fresh._tangents, fresh._origin
-    if follows:
-        target._fn, target._nr, target._flags, target._view = fresh._fn, fresh._nr, fresh._flags, fresh._view
-    elif fresh._fn is not None and not fresh._fn.is_hidden:
-        target._fn, target._nr = fresh._fn, fresh._nr
 
 
 def snapshot(tensor: Tensor) -> Tensor:
