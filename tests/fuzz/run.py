@@ -33,7 +33,7 @@ def written(rng, length, run, often):
     """Statements, one after the other, that fit what PyTorch's tensors are. As looking at these may change them, the
     writer has its own where the comparison does not look after each statement."""
     run = run if often else Run(run.torch)
-    writer = Writer(rng, run)
+    writer = Writer(rng, run, often)
     for _ in range(length):
         statement = writer.next()
         yield statement

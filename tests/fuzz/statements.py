@@ -80,10 +80,11 @@ class Writer:
     Args:
         rng: where its choices come from.
         run: the program in progress on torch.
+        is_sure: whether the program will find the tensors as they are here.
     """
 
-    def __init__(self, rng, run):
-        self.rng, self.run, self.count, self.hooks = rng, run, 0, 0
+    def __init__(self, rng, run, is_sure):
+        self.rng, self.run, self.is_sure, self.count, self.hooks = rng, run, is_sure, 0, 0
         self.split_names = set()
         self.names, self.kinds = [], {}
 
@@ -446,7 +447,7 @@ class Writer:
         return f"{name}.retain_grad()"
 
     def hook(self):
-        name = self.tensor(lambda t: (t.requires_grad or self.chance(0.03)) and not (t._is_view() and is_leaf(t)))
+        name = self.tensor(lambda t: (t.requires_grad or self.chance(0.03)) and not self.may_crash(t))
         self.hooks += 1
         kind = self.rng.random()
         if kind < 0.5:
@@ -458,6 +459,10 @@ class Writer:
         handles = [n for n in self.run.scope if n[0] == "h" and n[1:].isdigit()]
         fit(handles)
         return f"{self.one(handles)}.remove()"
+
+    def may_crash(self, t):
+        """Whether PyTorch 2.13 might crash when a hook is registered: on a view that leads nowhere."""
+        return t._is_view() and (is_leaf(t) or not self.is_sure)
 
     def settings(self):
         flags = [", retain_graph=True"] * 5 + [""] * 4 + [", create_graph=True"] * 2
@@ -545,8 +550,7 @@ def away_from_integers(t):
 
 
 def is_leaf(t):
-    """Whether a tensor is a leaf, or one that PyTorch refuses to be asked about. (One that is a view crashes PyTorch
-    2.13 when a hook is registered.)"""
+    """Whether a tensor is a leaf, or one that PyTorch refuses to be asked about."""
     try:
         return t.is_leaf
     except RuntimeError:

@@ -606,5 +606,5 @@ def test_the_error_shows_the_line_that_wrote(write):
     y = leaf(pullback, 3) * 1
     z = (y * y).sum()
     write(y)
-    with pytest.raises(RuntimeError, match="overwritten by .*# here"):
+    with pytest.raises(RuntimeError, match=r"overwritten by .*# here"):
         z.backward()
