@@ -5,7 +5,8 @@ Knows nothing of Pullback's modules; whoever looks a name up passes the names th
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 def missing_attribute(module_name: str, attribute: str, names: Iterable[str]) -> AttributeError | ImportError:
@@ -54,3 +55,18 @@ def _is_importing_from(frame) -> bool:
     from dis import opmap
 
     return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]
+
+
+def served(functions: Any, module: dict) -> tuple[Callable, Callable]:
+    """``__getattr__`` and ``__dir__`` of a module whose functions are made from the table when they are first asked for."""
+
+    def __getattr__(name: str) -> Any:
+        if name in functions:
+            found = module[name] = functions[name]
+            return found
+        raise missing_attribute(module["__name__"], name, __dir__())
+
+    def __dir__() -> list[str]:
+        return sorted({*module, *functions.names()})
+
+    return __getattr__, __dir__

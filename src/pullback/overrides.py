@@ -254,7 +254,8 @@ def take_up(operation: Any, args: tuple, error: Exception | None) -> Any:
     if operation.star == operation.params[0]:
         required = list(required[0])
     options = {name: value for name, value in given.items() if value is not operation.defaults[name]}
-    return NAMESPACES[operation.homes[0]][operation.name](*required, **options)
+    home, _, own = operation.homes[0].partition(":")
+    return NAMESPACES[home][own or operation.name](*required, **options)
 
 
 # -- subclasses of Tensor ----------------------------------------------------------------------------------------------

@@ -64,11 +64,13 @@ functions = Namespace()
 functional_functions = Namespace()
 linalg_functions = Namespace()
 special_functions = Namespace()
+fft_functions = Namespace()
 NAMESPACES = {
     "torch": functions,
     "nn.functional": functional_functions,
     "linalg": linalg_functions,
     "special": special_functions,
+    "fft": fft_functions,
 }
 
 
@@ -284,10 +286,10 @@ INPLACE_OPERATORS = {
 
 def bind(record: Record) -> None:
     """Enter the public forms of a record: functions, methods, in-place methods."""
+    for home, _, own in [home.partition(":") for home in record.homes if record.function]:
+        for name in [own] if own else (record.name, *record.aliases):
+            NAMESPACES[home].records[name] = record
     for name in (record.name, *record.aliases):
-        if record.function:
-            for home in record.homes:
-                NAMESPACES[home].records[name] = record
         if record.method:
             add_member(name, lambda: method_of(record))
         if getattr(record, "inplace", False):

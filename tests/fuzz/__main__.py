@@ -6,10 +6,8 @@ import sys
 import time
 from collections import Counter
 
-import pullback
-
-from .program import as_script, quiet
-from .run import run_program, shrink
+from .program import as_script
+from .run import run_chunk
 
 CHUNK = 50
 
@@ -82,17 +80,6 @@ def chunks(options):
         return
     with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
         yield from pool.imap(run_chunk, tasks)
-
-
-def run_chunk(task):
-    """Run some programs, and shrink what differs."""
-    import torch
-
-    torch.set_num_threads(1)
-    start, count = task
-    with quiet():
-        outcomes = [run_program(seed, pullback, torch) for seed in range(start, start + count)]
-        return [o if o.difference is None or o.known else shrink(o, pullback, torch) for o in outcomes]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .compare import Difference, compare_errors, compare_runs
 from .differences import reason_for
-from .program import Run
+from .program import Run, quiet
 from .statements import Writer
 
 
@@ -85,3 +85,16 @@ def shrink(outcome, pullback, torch, attempts=600):
             start -= size
         size = size if progress and size == 1 else size // 2
     return outcome
+
+
+def run_chunk(task):
+    """Run some programs, and shrink what differs."""
+    import torch
+
+    import pullback
+
+    torch.set_num_threads(1)
+    start, count = task
+    with quiet():
+        outcomes = [run_program(seed, pullback, torch) for seed in range(start, start + count)]
+        return [o if o.difference is None or o.known else shrink(o, pullback, torch) for o in outcomes]

@@ -184,7 +184,8 @@ def op(signature: str, doc: str, **fields: Any) -> Op:
             negative, shapes as tuples) and raises PyTorch's error for bad ones, before anything is computed. Rules
             pass canonical arguments.
         inplace, out, method, function: which public forms exist. star: the parameter that methods take as ``*args``.
-        homes: the namespaces of the public function: ``"torch"``, ``"nn.functional"``.
+        homes: the namespaces of the public function: ``"torch"``, ``"nn.functional"``; with a name of its own there,
+            ``"special:expit"``.
         node: the name of the graph node, where it is not ``<Name>Backward0``; several where it depends on the operands:
             ``(with a number for the last operand, with tensors only, with a number for the first)``, or a function of
             the arguments.
