@@ -3,6 +3,7 @@
 ``CASES`` holds all of them, ``UNDECLARED`` the operations that have none, ``BROKEN`` those whose samples cannot be made.
 """
 
+import operator
 import warnings
 import zlib
 from contextlib import contextmanager
@@ -186,19 +187,27 @@ def counterpart(torch, case):
     op = case.op
     if op.name in EQUIVALENTS:
         return EQUIVALENTS[op.name](torch)
-    name = op.name if op.function or op.method else overload_of(case)
-    for home in homes(torch, op):
-        if callable(getattr(home, name, None)):
-            return getattr(home, name)
-    raise AssertionError(f"{case}: torch has no {name}")
+    record = op if op.function or op.method else OVERLOADS[overload_of(case)]
+    for function in functions_of(torch, record):
+        return function
+    raise AssertionError(f"{case}: torch has no {record.name}")
 
 
-def homes(torch, op):
-    """Where in torch to look for an operation's function, nearest first."""
-    functions_first = [torch, torch.nn.functional, torch.special, torch.linalg, torch.Tensor]
-    if op.method and not op.function:
-        return [torch.Tensor]
-    return functions_first if "torch" in op.homes else [torch.nn.functional, *functions_first]
+def functions_of(torch, record):
+    """torch's functions that a record may stand for, the nearest first: those at its homes, and those of its name."""
+    if record.method and not record.function:
+        yield getattr(torch.Tensor, record.name)
+        return
+    places = [home.partition(":")[::2] for home in record.homes]
+    elsewhere = ("torch", "nn.functional", "special", "linalg", "fft", "Tensor")
+    for space, own in [*places, *((space, "") for space in elsewhere)]:
+        found = getattr(namespace(torch, space), own or record.name, None)
+        if callable(found):
+            yield found
+
+
+def namespace(torch, name):
+    return torch if name == "torch" else operator.attrgetter(name)(torch)
 
 
 @contextmanager
