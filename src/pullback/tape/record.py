@@ -61,7 +61,7 @@ _return_types: dict[str, type] = {}
 def return_type(op: Op) -> type:
     made = _return_types.get(op.name)
     if made is None:
-        name = op.node.rstrip("0123456789").removesuffix("Backward").lower()
+        name = op.name if op.function else op.node.rstrip("0123456789").removesuffix("Backward").lower()
         made = _return_types.setdefault(op.name, _make_return_type(name, op.outputs))
     return made
 
