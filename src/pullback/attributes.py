@@ -262,9 +262,13 @@ class Attributes:
         return out
 
     def detach_(self: Any) -> Any:
-        """Drop this tensor's history in place."""
+        """Drop this tensor's history in place. Its hooks stay, for the old history and for what comes."""
         if is_seen_from(self):
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        node = self._fn
+        if node is not None and node.hooks and output_number(self) in node.hooks:
+            self._hooks = node.hooks[output_number(self)]
+            wait_for(self)
         for each in [self] if self._view is None else [self, self._view.base]:
             each._fn, each._flags, each._nr = None, each._flags & ~GRAD, 0
             tell_views(each)

@@ -8,13 +8,13 @@ import re
 
 import numpy as np
 
-from .compare import compare_values, flag_of
+from .compare import compare_runs, compare_values, flag_of
 from .program import Run
 
 
-def reason_for(outcome, errors, mine, theirs):
+def reason_for(outcome, mine, theirs):
     """The name of the deliberate difference that a divergence is, or None."""
-    raised = errors if outcome.difference.aspect == "exception" else sides(outcome)
+    raised = outcome.errors if outcome.difference.aspect == "exception" else sides(outcome)
     mine_raised, theirs_raised = map(said, raised)
     for name, is_it in KNOWN.items():
         try:
@@ -78,21 +78,22 @@ def accumulated(outcome, mine, theirs, ours, others):
     """Adding to ``.grad`` is a write only where something else than the tensor holds its memory."""
     if outcome.difference.aspect not in ("_version", "is_leaf", "requires_grad"):
         return False
-    tensor, tensors = others.tensors()[outcome.difference.name], others.tensors()
-    names = [n for n, t in tensors.items() if t is tensor or t is tensor._base]
-    return any(re.match(rf"{name} = \w+\.grad$", s) for s in outcome.statements for name in names)
+    tensor = others.tensors()[outcome.difference.name]
+    held = [t._grad for t in others.tensors().values() if t._grad is not None]
+    return any(g is tensor or g is tensor._base for g in held)
 
 
 def expanded(outcome, mine, theirs, *runs):
     """Writes to expanded memory that PyTorch lets pass, some with a warning."""
     kinds = ("zero_", "fill_", "masked_fill_", "index_put_", "index_fill_", "tril_", "triu_", "copy_")
-    return not theirs and "more than one element of the written-to tensor" in mine and mine.split(": ")[1] in kinds
+    said_here = said(outcome.errors[0])
+    return "more than one element of the written-to tensor" in said_here and said_here.split(": ")[1] in kinds
 
 
 def expanded_gradients(outcome, mine, theirs, ours, others):
     """A gradient has memory of its own, and may be written."""
     words, aspect = "more than one element of the written-to tensor", outcome.difference.aspect
-    if words in mine or not (words in theirs or aspect in ("value", "_version")):
+    if words in mine or not (words in theirs or aspect in ("value", "_version", "grad")):
         return False
     return any(is_expanded(t) and not is_expanded(m) for m, t in pairs(outcome, ours, others))
 
@@ -129,15 +130,26 @@ def pairs(outcome, ours, others):
 
 def hidden_views(outcome, mine, theirs, ours, others):
     """Gradients, and what operations give without copying, may be views of tensors that nobody sees in PyTorch."""
-    words = ("was created in no_grad mode", "Can't detach views in-place")
+    if any(is_hidden_view(*pair, ours, others) for pair in hooked(outcome, ours, others)):
+        return outcome.difference.aspect in ("hook calls", "hook's gradient", "value", "grad")
+    words = ("was created in no_grad mode", "Can't detach views in-place", "a leaf Variable that requires grad")
     if (mine and "a view of a leaf" not in mine) or not (
         mine or any(w in theirs for w in words) or outcome.difference.aspect in FLAGS
     ):
         return False
-    return any(
-        t._is_view() and (bases(m, ours) != bases(t, others) or m._base.shape != t._base.shape)
-        for m, t in pairs(outcome, ours, others)
-    )
+    return any(is_hidden_view(*pair, ours, others) for pair in pairs(outcome, ours, others))
+
+
+def is_hidden_view(mine, theirs, ours, others):
+    """Whether PyTorch's tensor is a view of another one than Pullback's is."""
+    return theirs._is_view() and (bases(mine, ours) != bases(theirs, others) or mine._base.shape != theirs._base.shape)
+
+
+def hooked(outcome, ours, others):
+    """The tensors of both libraries that have hooks and were written later: in PyTorch, a view then leaves its hook."""
+    mine, theirs, text = ours.tensors(), others.tensors(), "\n".join(outcome.statements)
+    names = re.findall(r"(v\d+)\.register_hook", text)
+    return [(mine[n], theirs[n]) for n in names if n in mine and n in theirs and re.search(rf"{n}(\.\w+_\(| .=)", text)]
 
 
 def bases(tensor, run):
@@ -152,16 +164,19 @@ def nothing_flows(outcome, mine, theirs, *runs):
     """One library's recorded gradient requires grad, the other's does not, and its derivatives are zero: so are all
     where a tensor is empty."""
     if any(t.numel() == 0 for t in concerned(outcome, runs[1]).values()):
-        flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version")
+        flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version", "hook calls", "grad")
         words = ("does not require grad", "a leaf Variable", "a view of a leaf")
         return outcome.difference.aspect in flags or any(w in mine + theirs for w in words)
-    return outcome.difference.aspect == "grad's requires_grad" and all(map(is_constant, runs))
+    name = outcome.difference.name if GRAD_CALL.search(outcome.statements[-1]) else None
+    wanted = ("requires_grad", "is_leaf") if name else ("grad's requires_grad",)
+    return outcome.difference.aspect in wanted and all(is_constant(run, name) for run in runs)
 
 
-def is_constant(run):
-    """Whether the derivatives of all recorded gradients vanish."""
-    leaves = [t for t in run.tensors().values() if t.requires_grad]
-    for grad in [t._grad for t in leaves if t._grad is not None and t._grad.requires_grad]:
+def is_constant(run, name):
+    """Whether the derivatives of a recorded gradient, or of all that tensors hold, vanish."""
+    leaves = [t for t in run.tensors().values() if t.requires_grad and t.is_leaf]
+    grads = [t._grad for t in leaves if t._grad is not None] if name is None else [run.tensors()[name]]
+    for grad in [grad for grad in grads if grad.requires_grad]:
         found = run.torch.autograd.grad(grad.sum(), leaves, allow_unused=True, retain_graph=True)
         if any(g is not None and bool((g != 0).any()) for g in found):
             return False
@@ -181,7 +196,7 @@ def assigned_data(outcome, mine, theirs, *runs):
 def written_by_detached(outcome, mine, theirs, ours, others):
     """A view made under ``no_grad`` does not see that its base was written by way of a detached tensor."""
     words = "its base or another view of its base has been modified inplace"
-    if outcome.difference.aspect != "hook calls" and (words not in theirs or mine):
+    if outcome.difference.aspect not in ("hook calls", "is_leaf") and (words not in theirs or mine):
         return False
     return any("detach()" in s for s in outcome.statements)
 
@@ -230,8 +245,12 @@ def unnoticed_write(outcome, mine, theirs, ours, others):
     return "modified by an inplace operation" in str(raised)
 
 
-def form_without_grad(outcome, mine, theirs, *runs):
+def form_without_grad(outcome, mine, theirs, ours, others):
     """A form that a tensor with a history takes under ``no_grad`` is recorded: PyTorch's gradients do not fit it."""
+    if outcome.difference.aspect == "shape":
+        call = GRAD_CALL.search(outcome.statements[-1])
+        shapes = [tuple(ours.tensors()[n].shape) for n in call[2].split(", ") if n in ours.tensors()] if call else []
+        return outcome.difference.mine in shapes and outcome.difference.theirs not in shapes
     return not mine and "returned an invalid gradient at index" in theirs
 
 
@@ -249,8 +268,8 @@ def overlapping_out(outcome, mine, theirs, *runs):
 def older_view(outcome, mine, theirs, ours, others):
     """A view of a constant that got a history since: PyTorch takes it for a leaf until someone looks."""
     words = "a leaf Variable that requires grad is being used in an in-place operation"
-    written = re.search(r"^ *(v\d+)[.\[ ]", outcome.statements[-1], re.MULTILINE)
-    views = [t for t in [ours.tensors().get(written and written[1])] if t is not None and t._is_view()]
+    written = re.findall(r"^ *(v\d+)[.\[ ]", outcome.statements[-1], re.MULTILINE)
+    views = [t for name, t in ours.tensors().items() if name in written and t._is_view()]
     return not mine and words in theirs and any(not t.is_leaf for t in views)
 
 
@@ -273,6 +292,7 @@ def form_then_wanted(outcome, mine, theirs, *runs):
     to require grad, nor does their gradient pass through it."""
     words = ("t_()", "unsqueeze_(", "squeeze_(", "transpose_(", "swapaxes_(")
     is_it = outcome.difference.aspect in FLAGS or (not mine and "a view of a leaf" in theirs)
+    is_it = is_it or (not theirs and "does not require grad" in mine)
     return is_it and any(w in s for w in words for s in outcome.statements)
 
 
@@ -307,7 +327,35 @@ def by_own_result(outcome, mine, theirs, ours, others):
     return next(compare_values(0, *runs), None) is None
 
 
+def wanted_later(outcome, mine, theirs, ours, others):
+    """What was a constant when an operation saved it is one in recorded gradients, though it requires grad by now."""
+    later = re.findall(r"(v\d+)\.requires_grad", "\n".join(outcome.statements))
+    if outcome.difference.aspect != "grad's requires_grad" or outcome.difference.mine or not later:
+        return False
+    recorded = others.tensors()[outcome.difference.name]._grad
+    leaves = [t for n, t in others.tensors().items() if t.requires_grad and t.is_leaf and n not in later]
+    found = others.torch.autograd.grad(recorded.sum(), leaves, allow_unused=True, retain_graph=True) if leaves else ()
+    return all(g is None or not bool((g != 0).any()) for g in found)
+
+
+def hooks_of_written_views(outcome, mine, theirs, ours, others):
+    """In a recorded gradient of a write through a view, the derivative by the written value does not pass the hooks of
+    the base; in PyTorch it does. Without hooks that change gradients there is no difference."""
+    text = "\n".join(outcome.statements)
+    if outcome.difference.aspect not in ("grad", "value", "hook's gradient") or "create_graph" not in text:
+        return False
+    runs = [Run(ours.torch), Run(others.torch)]
+    for run in runs:
+        for statement in outcome.statements:
+            run.do(re.sub(r"scale\(('h\d+'), \S+\)", r"record(\1)", statement))
+            if outcome.often:
+                look(run)
+    return next(compare_runs(0, *runs), None) is None and "scale(" in text
+
+
 KNOWN = {
+    "constants that require grad later": wanted_later,
+    "hooks of tensors that were written through a view": hooks_of_written_views,
     "derivatives by an operation's own result": by_own_result,
     "the order of hooks of an operation's inputs": order_of_inputs,
     "what products save": copies_saved,

@@ -19,6 +19,7 @@ class Outcome:
     difference: Difference | None = None
     known: str | None = None
     refused: list = field(default_factory=list)  # the numbers of statements that raised in both
+    errors: tuple = (None, None)  # what the last statement raised
 
 
 def run_program(seed, pullback, torch):
@@ -52,7 +53,7 @@ def drive(seed, source, mine, theirs, often):
     outcome = Outcome(seed, often)
     for at, statement in enumerate(source):
         outcome.statements.append(statement)
-        errors = mine.do(statement), theirs.do(statement)
+        errors = outcome.errors = mine.do(statement), theirs.do(statement)
         outcome.difference = compare_errors(at, *errors)
         if outcome.difference is None:
             if errors[1] is not None:
@@ -66,7 +67,8 @@ def drive(seed, source, mine, theirs, often):
     else:
         outcome.difference = next(compare_runs(len(outcome.statements) - 1, mine, theirs), None)
     if outcome.difference is not None:
-        outcome.known = reason_for(outcome, errors, mine, theirs)
+        outcome.known = reason_for(outcome, mine, theirs)
+        outcome.errors = (None, None)  # tracebacks hold all of the program
     return outcome
 
 

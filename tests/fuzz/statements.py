@@ -99,7 +99,9 @@ class Writer:
         while True:
             (family,) = self.rng.choices(FAMILIES, WEIGHTS)
             try:
-                return family(self)
+                statement = family(self)
+                self.decide(statement)
+                return statement
             except Misfit:
                 pass
 
@@ -232,7 +234,6 @@ class Writer:
         b = self.tame(lambda t: tuple(t.shape) == shape)
         op = self.one(("cat", "stack", "where", "cat", "lerp", "addcmul", "hstack"))
         if op == "where":
-            self.decide(f"{a} > 0.1")
             return f"{self.fresh()} = torch.where({a} > 0.1, {a}, {self.one((b, b, self.number()))})"
         if op == "lerp":
             return f"{self.fresh()} = torch.lerp({a}, {b}, 0.3)"
@@ -257,14 +258,24 @@ class Writer:
             f"torch.ones_like({name})", f"torch.einsum('i...,i...->i', {name}, {name})", f"{name}.cross({name}.roll(1, 0), 0)",
             f"torch.outer({name}.flatten(), {name}.flatten())", f"{name}.detach().clone().requires_grad_()",
         ]  # fmt: skip
-        form = self.one(forms)
-        self.decide(form)
-        return f"{self.fresh()} = {form}"
+        return f"{self.fresh()} = {self.one(forms)}"
 
     def decide(self, statement):
         """Raise Misfit where a comparison in a statement would be decided by a rounding."""
         for name, limit in re.findall(r"(v\d+) [<>] ([\d.]+)", statement):
             fit(((self.kinds[name].detach() - float(limit)).abs() > 1e-6).all())
+        for name in self.operands_of(statement, "floor|round"):
+            fit(away_from_integers(2 * self.kinds[name].detach()))
+        for name in self.operands_of(statement, "relu|abs|sign"):
+            fit(is_clearly(self.kinds[name].detach()))
+        for name in self.operands_of(statement, "topk|sort|argsort|max|min|median"):
+            gaps = self.kinds[name].detach().flatten().sort().values.diff()
+            fit((gaps > 1e-6).all() if "topk" in statement else is_clearly(gaps))
+
+    def operands_of(self, statement, operations):
+        """The tensors that one of these operations is applied to."""
+        found = re.findall(rf"\.(?:{operations})\((v\d+)|(v\d+)\.(?:{operations})_?\(", statement)
+        return {name for pair in found for name in pair if name in self.kinds}
 
     # -- views ---------------------------------------------------------------------------------------------------------
 
@@ -305,7 +316,7 @@ class Writer:
             dims = list(range(t.dim()))
             self.rng.shuffle(dims)
             forms += [f"{name}.permute({dims})", f"{name}.swapdims({d}, 0)"]
-            forms += [f"{name}.as_strided((2,), (1,))"] if t.numel() > 1 else []
+            forms += [f"{name}.as_strided((2,), (1,))"] if t.numel() > 1 and t.is_contiguous() else []
             return f"{self.fresh()} = {self.one(forms)}"
         how = self.one(VIEWS)
         if how == "alias":
@@ -423,9 +434,7 @@ class Writer:
             f"index_put_((torch.tensor([0]),), {source}[:1], accumulate=True)", f"scatter_(0, {zeros}, 1.5)",
             f"mul_({source}).add_({source})", f"clamp_(max={source})",
         ]  # fmt: skip
-        form = self.one(forms)
-        self.decide(form)
-        return f"{name}.{form}"
+        return f"{name}.{self.one(forms)}"
 
     # -- the graph -----------------------------------------------------------------------------------------------------
 
@@ -547,6 +556,11 @@ SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 def away_from_integers(t):
     """Whether no element is so near an integer that a rounding decides what its integer part is."""
     return bool(((t - t.round()).abs() > 1e-6).all())
+
+
+def is_clearly(t):
+    """Whether each element is zero, or so far from it that a rounding cannot have made it what it is."""
+    return bool(((t == 0) | (t.abs() > 1e-9)).all())
 
 
 def is_leaf(t):

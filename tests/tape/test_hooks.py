@@ -643,3 +643,24 @@ def test_hooks_see_a_batch_in_a_batched_pass():
     (found,) = pullback.autograd.grad(y, x, cotangents, is_grads_batched=True)
     assert shapes == [(2,)]
     np.testing.assert_allclose(found.numpy(), [[20.0, 0.0], [0.0, 40.0], [20.0, 40.0]])
+
+
+def test_hooks_stay_with_a_tensor_that_is_detached_in_place(torch):
+    logs = []
+    for lib in (pullback, torch):
+        log = []
+        x = lib.ones(3, requires_grad=True)
+        y = x * 2
+        z = y.exp()
+        handle = y.register_hook(lambda g, log=log: log.append(g.tolist()) or g * 3)
+        y.detach_().requires_grad_()
+        y.sum().backward()
+        z.sum().backward()
+        handle.remove()
+        y.sum().backward()
+        logs.append((log, y.grad.tolist(), x.grad.tolist()))
+    np.testing.assert_allclose(
+        np.concatenate([np.ravel(part) for part in logs[0]]),
+        np.concatenate([np.ravel(part) for part in logs[1]]),
+        rtol=1e-6,
+    )

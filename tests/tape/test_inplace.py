@@ -149,3 +149,16 @@ def test_retain_grad_follows_a_tensor_through_writes():
     y.mul_(3)
     (y * 5).sum().backward()
     assert y.grad.item() == 5.0
+
+
+@pytest.mark.parametrize("op", ["add_", "mul_", "div_", "pow_", "atan2_", "hypot_", "lerp_"])
+@pytest.mark.parametrize("through_view", [False, True])
+def test_gradients_of_a_promoted_write_have_the_dtypes_of_what_they_are_gradients_of(op, through_view):
+    x = torch.tensor([1.5, 2.0], requires_grad=True)
+    w = torch.tensor([0.5, 2.5], dtype=torch.float32 if op == "lerp_" else torch.float64, requires_grad=True)
+    y = x * 1
+    target = y[:] if through_view else y
+    getattr(target, op)(*([w, 0.5] if op == "lerp_" else [w]))
+    for create_graph in (False, True):
+        grads = torch.autograd.grad((y * y).sum(), [x, w], retain_graph=True, create_graph=create_graph)
+        assert [g.dtype for g in grads] == [x.dtype, w.dtype]

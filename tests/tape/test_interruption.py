@@ -226,19 +226,29 @@ def gradients(state):
     return [None if t.grad is None else t.grad.tolist() for t in state[:3]]
 
 
-def test_an_interrupted_pass_adds_all_gradients_or_none(monkeypatch):
-    # while leaves with hooks live anywhere, as other tests may leave some, each leaf is finished in its turn
-    monkeypatch.setattr(engine, "waited_for", {})
+PASSES = {
+    "plain": lambda state: state[3].backward(),
+    "recorded": lambda state: state[3].backward(create_graph=True),
+    "into some": lambda state: state[3].backward(inputs=state[:3]),
+}
+
+
+@pytest.mark.parametrize("way", PASSES)
+@pytest.mark.parametrize("with_hooks_elsewhere", [False, True])
+def test_an_interrupted_pass_adds_all_gradients_or_none(way, with_hooks_elsewhere):
+    other = torch.ones(2, requires_grad=True)
+    if with_hooks_elsewhere:
+        other.register_hook(lambda grad: None)
     before = gradients(leaves_and_loss())
     state = leaves_and_loss()
-    state[3].backward()
+    PASSES[way](state)
     after = gradients(state)
 
     def check(state, done):
         assert gradients(state) in ((after,) if done else (before, after))
         check_undisturbed()
 
-    at_each_point(leaves_and_loss, lambda state: state[3].backward(), check)
+    at_each_point(leaves_and_loss, PASSES[way], check)
 
 
 def test_a_retained_graph_can_be_walked_after_an_interrupt():

@@ -105,10 +105,10 @@ class Pass:
             last_pass[0] = here()
         if not self.retain:
             self.freed = Freed(last_pass[0])
-        if self.xp is arrays and self.targets is None and not waited_for:
+        if self.xp is arrays and self.targets is None and not (waited_for and has_hooks(roots)):
             for target, nr, grad in roots:
                 self.give(target, nr, grad)
-            if self.sweep() and not waited_for:
+            if self.sweep() and not (waited_for and any(leaf._watched for leaf in self.buffers)):
                 accumulate_all(self.buffers, self.owned)
                 return
             order = self.prepare([node for _, node in self.queue])
@@ -146,8 +146,12 @@ class Pass:
                 self.run_node(item, grad)
             else:
                 self.finish(item, grad)
-        while buffers:
-            self.finish(*buffers.popitem())
+        if self.accumulate and not any(leaf._watched or leaf._grad_dtype is not None for leaf in buffers):
+            accumulate_all(buffers, self.owned, self.create)
+            self.grown += buffers if self.create else ()
+        else:
+            while buffers:
+                self.finish(*buffers.popitem())
 
     def sweep(self) -> bool:
         """Run the nodes of an ordinary pass, newest first; False where it stopped before a node that has hooks.
@@ -195,8 +199,6 @@ class Pass:
     def prepare(self, roots: list) -> list:
         """The nodes of a pass, newest first. Where there are hooks, each leaf comes right after its last sender: hooks
         may look at any leaf's ``.grad``."""
-        if waited_for:
-            forget_unhooked()
         order, leaves, watched = collect(roots)
         if self.targets is not None:
             self.wanted = leading_to(self.targets, order)
@@ -434,6 +436,12 @@ def collect(roots: list) -> tuple[list, dict, bool]:
     return order, leaves, watched
 
 
+def has_hooks(roots: list) -> bool:
+    """Whether anything at and below the roots has hooks."""
+    forget_unhooked()
+    return bool(waited_for) and collect([target for target, _, _ in roots])[2]
+
+
 def with_early_leaves(order: list, leaves: dict) -> list:
     """The order with each waited-for leaf after the last node that sends it a gradient."""
     waiting, found = dict(leaves), []
@@ -465,13 +473,13 @@ accumulating = make_lock()
 perform = deque(maxlen=0).extend
 
 
-def accumulate_all(grads: dict, owned: set) -> None:
+def accumulate_all(grads: dict, owned: set, create: bool = False) -> None:
     """Add the gradients of a finished pass to its leaves. One call does it for all, so that an interrupt, which Python
     lets in between its own steps only, comes before the first or after the last."""
     steps, holders = [], few.holders
     with accumulating:
         for leaf, grad in grads.items():
-            steps.append(addition(leaf, grad, False, leaf in owned, holders))
+            steps.append(addition(leaf, grad, create, leaf in owned, holders))
         perform(starmap(call, steps))
 
 

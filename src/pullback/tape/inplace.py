@@ -280,7 +280,7 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
         if not plain:
             record.pack_saved(node, args[1:])
         if op.broadcasts or promoted:
-            node.fix = record.fixes(op, args, raw, data, True) or node.fix
+            node.fix = record.fixes(op, args, raw, data, promoted) or node.fix
         if record.is_complex(data):
             node.pull = node.pull_complex  # type: ignore[attr-defined]
         set_history(target, node)
@@ -488,6 +488,6 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
             if not plain:
                 record.pack_saved(node, args[1:])
             if op.broadcasts or promoted:
-                node.fix = record.fixes(op, args, raw, result, True) or node.fix
+                node.fix = record.fixes(op, args, raw, result, promoted) or node.fix
             set_history(target, node)
     settle(target)

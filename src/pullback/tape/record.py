@@ -306,7 +306,7 @@ def needed_names(op: Op, needs: tuple) -> frozenset:
 def fixes(op: Op, args: Any, raw: list, result: Any, in_place: bool = False) -> Any:
     """For each differentiable input that was broadcast or promoted: the shape, and the dtype if that changed.
 
-    What is written ``in_place`` may have another dtype than what was computed, and gradients have that.
+    What is written ``in_place`` after a promotion has another dtype than what was computed; gradients may then have any.
     """
     found: list[Any] = []
     for name in op.diff:
@@ -315,15 +315,15 @@ def fixes(op: Op, args: Any, raw: list, result: Any, in_place: bool = False) -> 
             pairs = list(zip(args[position], raw[position], strict=True))
         else:
             pairs = [(args[position], raw[position])]
-        found.extend(fix_of(a, result if in_place else r, result) for a, r in pairs)
+        found.extend(fix_of(a, r, result, in_place) for a, r in pairs)
     return tuple(found) if any(f is not None for f in found) else None
 
 
-def fix_of(a: Any, used: Any, result: Any) -> Any:
+def fix_of(a: Any, used: Any, result: Any, always: bool) -> Any:
     if not isinstance(a, Tensor):
         return None
     dtype = a._data.dtype
-    changed = dtype if dtype != used.dtype or is_bfloat16(a._data) else None
+    changed = dtype if always or dtype != used.dtype or is_bfloat16(a._data) else None
     shape = shape_of(a)
     if changed is None and shape == shape_of(result):
         return None

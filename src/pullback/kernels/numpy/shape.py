@@ -32,6 +32,8 @@ def restrided(input, shape, strides, offset=0):
     Unlike NumPy's ``as_strided`` and ``broadcast_to`` the result is writeable, has the owner of the memory for its base,
     by which the tape knows a view, and takes 0.3 µs, not 2.5, where the input is contiguous.
     """
+    if not input.size:
+        return np.ndarray(shape, input.dtype, input)  # there is nothing whose place strides could tell
     if input.flags.c_contiguous:
         return np.ndarray(shape, input.dtype, input, offset, strides)
     whole = input
