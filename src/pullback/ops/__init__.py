@@ -16,6 +16,7 @@ from . import (
     elementwise,
     embedding,
     extremes,
+    fourier,
     indexing,
     joining,
     likelihoods,

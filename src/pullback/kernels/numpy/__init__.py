@@ -12,6 +12,7 @@ from . import (
     elementwise,
     embedding,
     extremes,
+    fourier,
     indexing,
     joining,
     losses,

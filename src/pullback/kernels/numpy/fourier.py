@@ -1,0 +1,44 @@
+"""Kernels of Fourier transforms: SciPy's, which keep single precision."""
+
+import numpy as np
+
+from .registry import kernel
+
+FORWARD = (
+    "backward",
+    "ortho",
+    "forward",
+)  # SciPy's words for what a sum is divided by: nothing, its terms' number's root, that
+INVERSE = FORWARD[::-1]
+
+
+@kernel
+def _fft_c2c(input, dim, normalization, forward):
+    from scipy.fft import fftn, ifftn
+
+    if not dim:
+        return input.copy()
+    norm = (FORWARD if forward else INVERSE)[normalization]
+    return (fftn if forward else ifftn)(input, axes=dim, norm=norm)
+
+
+@kernel
+def _fft_r2c(input, dim, normalization, onesided):
+    from scipy.fft import fftn, rfftn
+
+    return (rfftn if onesided else fftn)(input, axes=dim, norm=FORWARD[normalization])
+
+
+@kernel
+def _fft_c2r(input, dim, normalization, last_dim_size):
+    from scipy.fft import irfftn
+
+    sizes = [input.shape[d] for d in dim[:-1]]
+    return irfftn(input, (*sizes, last_dim_size), axes=dim, norm=INVERSE[normalization])
+
+
+@kernel
+def weigh_mirrored(input, factor, dim, size):
+    result = input.copy()
+    np.moveaxis(result, dim, 0)[1 : (size + 1) // 2] *= factor
+    return result
