@@ -11,7 +11,7 @@ from warnings import warn
 from .checks import FLOATING
 from .sampling import each_element
 from .steps import INTERNAL, need_tensors, perform
-from .table import TABLE, op, overload
+from .table import KEEP, TABLE, elementwise, op, overload
 
 HOME = {"method": False, "homes": ("nn.functional",)}
 ALPHA = 1.7580993408473766  # SELU's scale times its alpha: what SELU tends to at minus infinity, with the sign changed
@@ -50,12 +50,21 @@ def check_floating(name, input):
         raise RuntimeError(f"{name}: result type Float can't be cast to the desired output type {input.dtype}")
 
 
+def check_features(name, input):
+    if input.ndim < 2:
+        raise RuntimeError(
+            f"{name}: Feature dropout requires at least 2 dimensions in the input, (N, C, ...), but got {input.ndim}"
+        )
+
+
 def dropped(name, input, p, training, inplace, features=False, alpha=False):
     """The operation that is left to do, and its arguments, once the mask is drawn."""
     if not training or p == 0 or 0 in input.shape:
         return None, input
     if p == 1:
         return TABLE["mul"], (input, perform(TABLE["zeros_like"], input)), inplace
+    if features:
+        check_features(name, input)
     check_floating(name, input)
     if alpha:
         return keeping_moments(input, p, inplace, features)
@@ -104,7 +113,6 @@ overload(
 
 def choose_feature_alpha_dropout(input, p, training, inplace):
     check_dropout("feature_alpha_dropout", input, p)
-    check_features("feature_alpha_dropout", input)
     return dropped("feature_alpha_dropout", input, p, training, inplace, features=True, alpha=True)
 
 
@@ -116,11 +124,55 @@ overload(
 )
 
 
-def check_features(name, input):
-    if input.ndim < 2:
-        raise RuntimeError(
-            f"{name}: Feature dropout requires at least 2 dimensions in the input, (N, C, ...), but got {input.ndim}"
-        )
+def plain(name, doc, **kind):
+    """Declare the forms in ``torch``, whose arguments have no defaults: one that makes a tensor, and one that writes."""
+
+    def form(signature, doc, inplace, home):
+        def choose(input, p, train):
+            need_tensors(name, input=input)
+            if not 0 <= p <= 1:
+                raise RuntimeError(f"{name}: dropout probability has to be between 0 and 1, but got {p}")
+            return dropped(name, input, p, train, inplace, **kind)
+
+        overload(signature, doc, choose, method=False, homes=(home,))
+
+    form(f"{name}_in_torch(input, p, train)", doc, False, f"torch:{name}")
+    form(f"{name}_(input, p, train)", f"In-place form of ``torch.{name}``.", True, "torch")
+
+
+plain("dropout", "Where ``train``, each element set to zero with probability ``p``, and the others scaled.")
+plain("alpha_dropout", "Where ``train``, dropout that keeps mean 0 and variance 1.", alpha=True)
+plain("feature_dropout", "Where ``train``, dropout of whole channels of an input (N, C, ...).", features=True)
+plain("feature_alpha_dropout", "Where ``train``, ``alpha_dropout`` of whole channels.", features=True, alpha=True)
+
+native = elementwise(
+    "dropout_by_mask(input, mask, scale)",
+    "The input where a mask holds, times ``scale``.",
+    vjp={"input": lambda xp, grad, mask, scale: grad * mask * scale},
+    jvp={"input": lambda xp, tangent, mask, scale: tangent * mask * scale},
+    types=KEEP,
+    operands=("input",),
+    node="NativeDropoutBackward0",
+    samples=lambda t: [((t(2, 3), t.bools(2, 3), 1.5), {}), ((t(), t.bools(), 2.0), {}), ((t(0), t.bools(0), 2.0), {})],
+    **INTERNAL,
+)
+
+
+def choose_native_dropout(input, p, train):
+    need_tensors("native_dropout", input=input)
+    if train is False or not input.numel():
+        return None, (input.clone(), perform(TABLE["zeros_like"], input) == 0)
+    check_floating("native_dropout", input)
+    mask = mask_of(input, p, False, False) != 0
+    return None, (perform(native, input, mask, 0.0 if p == 1 else 1 / (1 - p)), mask)
+
+
+overload(
+    "native_dropout(input, p, train)",
+    "Dropout and, second, the bool mask that says what was kept; where not ``train``, a copy and a mask of True.",
+    choose_native_dropout,
+    method=False,
+)
 
 
 def channels(name, dims):
@@ -130,7 +182,6 @@ def channels(name, dims):
         check_dropout(name, input, p)
         check_dims(name, input, dims)
         if input.ndim == dims + 2 or dims == 2:
-            check_features(name, input)
             return dropped(name, input, p, training, inplace, features=True)
         found = dropped(name, input.unsqueeze(0), p, training, inplace, features=True)
         if found[0] is None:

@@ -19,3 +19,20 @@ def dropout_mask(input, p, features=False, scaled=True, generator=None):
         return drawn.astype(input.dtype)
     exact = np.float64 if input.dtype.itemsize == 8 else np.float32
     return np.multiply(drawn, (exact(1) / exact(kept)).astype(input.dtype))
+
+
+@kernel
+def dropout_by_mask(input, mask, scale):
+    return np.multiply(input, mask) * input.dtype.type(scale)
+
+
+@kernel
+def random_slopes(input, lower, upper, generator=None):
+    slopes, falling = np.ones_like(input), input <= 0
+    slopes[falling] = stream.uniform((np.count_nonzero(falling),), np.float64, lower, upper, generator)
+    return slopes
+
+
+@kernel
+def sloped(input, noise):
+    return np.multiply(input, noise)

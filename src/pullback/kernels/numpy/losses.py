@@ -90,3 +90,11 @@ def soft_margin_loss(input, target, reduction="mean"):
     if input.dtype.kind != "c":
         return TABLE["soft_margin_loss"].composite(arrays, input, target, reduction)
     return summed(np.log(1 + np.exp(-input * target)), reduction)
+
+
+@kernel
+def within(target, low, high, message):
+    wrong = (target < low) | (target >= high)
+    if wrong.any():
+        raise RuntimeError(f"{message}: got {target[wrong].flat[0]}, expected {low} to {high - 1}")
+    return target
