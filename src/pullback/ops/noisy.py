@@ -56,14 +56,14 @@ overload(f"rrelu(input, {RANGE}, inplace=False)", DOC, lambda *args: bent_line("
 overload(
     f"rrelu_in_torch(input, {RANGE}, generator=None)",
     DOC,
-    lambda *args: bent_line("rrelu", *args[:4], False, args[4]),
+    lambda input, low, high, training, generator: bent_line("rrelu", input, low, high, training, False, generator),
     method=False,
     homes=("torch:rrelu",),
 )
 overload(
     f"rrelu_(input, {RANGE}, generator=None)",
     f"In-place form of :func:`rrelu`. {DOC}",
-    lambda *args: bent_line("rrelu_", *args[:4], True, args[4]),
+    lambda input, low, high, training, generator: bent_line("rrelu_", input, low, high, training, True, generator),
     method=False,
     homes=("torch", "nn.functional"),
 )
