@@ -102,10 +102,10 @@ def read(op: Op, name: str, primals: Any, result: Any) -> Any:
     """What a rule's parameter stands for."""
     if name in op.params:
         return primals[op.params.index(name)]
-    if name == "result":
-        return result
     if name in op.outputs:
         return result[op.outputs.index(name)]
+    if name == "result":
+        return result
     if name.endswith("_shape"):
         return shape_of(read(op, name.removesuffix("_shape"), primals, result))
     return read(op, name.removesuffix("_dtype"), primals, result).dtype

@@ -21,7 +21,8 @@ from math import prod
 from typing import Any
 
 from ..ops.scans import earlier, later
-from ..ops.table import BILINEAR, LINEAR, Op, rule_names
+from ..ops.systems import square_product, triangular_product
+from ..ops.table import BILINEAR, LINEAR, TABLE, Op, rule_names
 from .dispatch import Value, bind_operators, depth_of, run, strip, values
 from .dual import contribution, expanded, in_place_of, plus
 
@@ -320,20 +321,29 @@ def scan(space: Space, result: Series, input: Any, factor: Any, dim: int, back: 
     return more
 
 
-def solution(space: Space, result: Series, input: Any, other: Any) -> Callable | None:
-    """From ``input @ result = other``."""
-    if not space.is_mine(input):
+def solution(space: Space, result: Series, matrix: Any, other: Any, *form: Any) -> Callable | None:
+    """From ``matrix @ result = other``; with ``form``, of a triangular matrix."""
+    if not space.is_mine(matrix):
         return None
+    solver, product = (
+        (TABLE["linalg_solve_triangular"], triangular_product) if form else (TABLE["solve_square"], square_product)
+    )
 
     def more(n: int) -> Any:
-        known = [-values.matmul(a, x) for a, x in pairs(input, result, n)]
+        known = [-product(values, a, x, *form) for a, x in pairs(matrix, result, n)]
         given = [other.term(n)] if space.is_mine(other) and is_there(other, n) else []
         moved = total(given + known)
-        return None if moved is None else values.solve_square(input.primal, moved)
+        return None if moved is None else run(solver, (matrix.primal, moved, *form))
 
     return more
 
 
-RECURRENCES: dict[str, Callable] = {"div": quotient, "pow": power, "recurrence": scan, "solve_square": solution}
+RECURRENCES: dict[str, Callable] = {
+    "div": quotient,
+    "pow": power,
+    "recurrence": scan,
+    "solve_square": solution,
+    "linalg_solve_triangular": solution,
+}
 
 bind_operators(Series)

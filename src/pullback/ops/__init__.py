@@ -42,10 +42,10 @@ from . import (
     shape,
     slicing,
     softmax,
-    solving,
     sorting,
     special,
     striding,
+    systems,
     transposition,
     writing,
 )

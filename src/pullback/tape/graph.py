@@ -335,10 +335,10 @@ def _revive_one(node: Node, name: str, value: Any, position: int | None, level: 
     op = node.op
     if name in op.lists:
         return [with_history(v, t, nr, level) for v, (t, nr) in zip(value, _edges(node), strict=True)]
-    if name == "result":
-        return with_history(value, node, 0, level)
     if name in op.outputs:
         return with_history(value, node, ~op.outputs.index(name), level)
+    if name == "result":
+        return with_history(value, node, 0, level)
     if position is not None and value is not None:
         target, nr = _edges(node)[position]
         fix = node.fix and node.fix[position]

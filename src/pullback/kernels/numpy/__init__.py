@@ -28,10 +28,10 @@ from . import (
     selection,
     shape,
     slicing,
-    solving,
     sorting,
     special,
     striding,
+    systems,
     transposition,
 )
 from .registry import KERNELS
