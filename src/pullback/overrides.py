@@ -10,13 +10,13 @@ defined, the first mode entered, or the first foreign object refused as an opera
 
 import sys
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from functools import cache, partial, wraps
 from types import FunctionType
 from typing import Any
 
 from . import conversion, creation, from_data, info, sampling, tensor
 from .attributes import Size
+from .context import Block, During, Setting
 from .devices import device
 from .dtypes import dtype
 from .interpreters.dispatch import OPERATORS
@@ -25,14 +25,14 @@ from .source import twin
 from .tape import record
 from .tape.backward import backward, grad
 from .tape.fast import call
-from .tape.value import Tensor, close_fast_paths, new, open_fast_paths, plain
+from .tape.value import Tensor, closing, new, plain
 from .tensor import NAMESPACES
 
 # -- who wants to take over --------------------------------------------------------------------------------------------
 
 NOTHING, SUBCLASSES, ALL = 0, 1, 2
-_modes: ContextVar[tuple] = ContextVar("torch function modes", default=())
-_disabled: ContextVar[int] = ContextVar("torch function disabled", default=NOTHING)
+_modes = Setting("torch function modes", (), closing)
+_disabled = Setting("torch function disabled", NOTHING, set())
 
 # Types that have nothing to say, so that most arguments need no look; and containers that are looked into.
 ordinary: set[type] = {
@@ -132,11 +132,8 @@ def ask(public: Any, found: list, args: tuple, kwargs: dict) -> Any:
     """What the innermost mode, or the first of the overriders that has an answer, returns; NotImplemented for none."""
     types, modes = tuple([type(each) for each in found]), _modes.get()
     if modes:
-        token = _modes.set(modes[:-1])
-        try:
+        with During(_modes, modes[:-1]):
             result = modes[-1].__torch_function__(public, types, args, kwargs)
-        finally:
-            _modes.reset(token)
         if result is not NotImplemented:
             return result
     for each in found:
@@ -336,16 +333,16 @@ def __array_function__(self: Any, func: Any, types: Any, args: tuple, kwargs: di
 # -- switches and modes ------------------------------------------------------------------------------------------------
 
 
-class DisableTorchFunctionSubclass:
+class DisableTorchFunctionSubclass(Block):
     """Context manager: inside, tensors' subclasses and other objects are not asked; modes are."""
 
     what = SUBCLASSES
 
-    def __enter__(self) -> None:
-        self.token = _disabled.set(max(self.what, _disabled.get()))
+    def enter(self) -> None:
+        _disabled.enter(max(self.what, _disabled.get()), self)
 
-    def __exit__(self, *exc: object) -> None:
-        _disabled.reset(self.token)
+    def leave(self) -> None:
+        _disabled.leave(self)
 
 
 class DisableTorchFunction(DisableTorchFunctionSubclass):
@@ -380,13 +377,11 @@ class TorchFunctionMode:
 
     def __enter__(self) -> Any:
         intercept_all()
-        close_fast_paths()
-        _modes.set((*_modes.get(), self))
+        _modes.enter((*_modes.get(), self), self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _modes.set(_modes.get()[:-1])
-        open_fast_paths()
+        _modes.leave(self)
 
 
 class BaseTorchFunctionMode(TorchFunctionMode):

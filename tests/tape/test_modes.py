@@ -10,7 +10,7 @@ import pytest
 
 import pullback
 import pullback as torch
-from pullback.tape import modes
+from pullback.tape import modes, value
 
 
 @pytest.fixture
@@ -380,3 +380,24 @@ def test_inference_tensors_are_ordinary_values_inside_transforms():
         scale = torch.full((2,), 3.0)
         found = torch.func.grad(lambda x: (x * x * scale).sum())(torch.ones(2))
     assert found.tolist() == [6.0, 6.0]
+
+
+def test_a_task_that_outlives_a_block_keeps_what_the_block_set():
+    from pullback.overrides import TorchFunctionMode
+
+    class Count(TorchFunctionMode):
+        calls = 0
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            self.calls += 1
+            return func(*args, **(kwargs or {}))
+
+    packed, count, x = [], Count(), torch.ones(3, requires_grad=True)
+    with count, torch.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t, lambda t: t):
+        task = contextvars.copy_context()
+    x.sin()
+    assert (count.calls, len(packed)) == (0, 0)
+    task.run(lambda: x.sin())
+    assert (count.calls, len(packed)) == (1, 1)
+    del task
+    assert torch.Tensor in value.plain

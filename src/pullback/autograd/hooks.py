@@ -6,7 +6,7 @@ from weakref import ref
 
 from ..tape.hooks import RemovableHandle, Share, running
 from ..tape.modes import births
-from ..tape.value import Tensor, close_fast_paths, open_fast_paths
+from ..tape.value import Tensor
 
 
 class MultiGradHook:
@@ -123,10 +123,8 @@ class node_creation_hook:
                 node.always = (*node.always, after)
 
     def __enter__(self) -> "node_creation_hook":
-        close_fast_paths()
-        births.enter((*births.get(), self.receive))
+        births.enter((*births.get(), self.receive), self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        births.leave()
-        open_fast_paths()
+        births.leave(self)

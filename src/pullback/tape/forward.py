@@ -21,7 +21,7 @@ from ..ops.table import TABLE, Op
 from . import inplace, record
 from .modes import modes
 from .promotion import cast, dtype_of
-from .value import Tensor, at_level, close_fast_paths, open_fast_paths, open_levels, wrap
+from .value import Tensor, at_level, closing, open_levels, wrap
 from .views import replay
 
 INFINITY = float("inf")
@@ -41,14 +41,13 @@ class DualLevel:
         return 2 * self.above + 2 - 1 / (1 + self.depth)
 
 
-stack = Setting("dual levels", (), set())
+stack = Setting("dual levels", (), closing)
 ceiling = Setting("rank of the dual level that is at work", INFINITY, set())
 
 
 def enter() -> DualLevel:
     """Open a dual level."""
     level = DualLevel(current_level(), len(stack.get()) + 1)
-    close_fast_paths()
     open_levels.append(level)
     stack.enter((*stack.get(), level), level)
     return level
@@ -60,7 +59,6 @@ def leave(level: DualLevel) -> None:
     if level.is_open:
         level.is_open = False
         open_levels.remove(level)
-        open_fast_paths()
 
 
 def below(rank: float) -> During:

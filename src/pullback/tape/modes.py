@@ -11,6 +11,7 @@ from typing import Any
 
 from ..context import Block, Setting
 from .lines import here
+from .value import closing
 
 OFF = 1 << 62  # above every level
 UNRECORDED = OFF + 1  # grad mode is on, but inference mode keeps all from being recorded
@@ -34,7 +35,7 @@ floor = Setting("floor", 0, switch.on)
 inference = Setting("inference", False, switch.on)
 multithreading = Setting("multithreading", True, set())
 grad_layout = Setting("grad_layout", True, set())  # a new .grad is laid out as its leaf
-births = Setting("births", (), set())  # who is shown every new node
+births = Setting("births", (), closing)  # who is shown every new node
 
 
 class Modes:

@@ -17,9 +17,9 @@ from ..interpreters import Value
 from .graph import Freed, Node, revive, saved_values
 from .modes import OFF, held_floor, modes, restore_floor
 from .storage import version
-from .value import GRAD, Tensor, at_level, close_fast_paths, open_fast_paths, wrap
+from .value import GRAD, Tensor, at_level, closing, wrap
 
-_pairs = Setting("saved_tensors_hooks", (), set())  # of (pack, unpack), the innermost last
+_pairs = Setting("saved_tensors_hooks", (), closing)  # of (pack, unpack), the innermost last
 _refusal = Setting("disable_saved_tensors_hooks", None, set())
 
 
@@ -181,12 +181,10 @@ class saved_tensors_hooks:
         refusal = _refusal.get()
         if refusal is not None:
             raise RuntimeError(refusal)
-        close_fast_paths()
         _pairs.enter((*_pairs.get(), (self.pack_hook, self.unpack_hook)), self)
 
     def __exit__(self, *exc: object) -> None:
         _pairs.leave(self)
-        open_fast_paths()
 
 
 def selective(pack: Callable, unpack: Callable, min_bytes: int, skip_leaves: bool) -> tuple[Callable, Callable]:

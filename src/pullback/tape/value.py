@@ -85,7 +85,6 @@ new = object.__new__
 # hooks, function modes), ``plain`` is empty, and every call goes the general way.
 plain: set[type] = {Tensor}
 known: set[type] = {Tensor}
-_closings = 0
 _lock = make_lock()
 open_levels: list = []  # the dual levels of all threads
 
@@ -93,25 +92,27 @@ open_levels: list = []  # the dual levels of all threads
 def admit(*types: type) -> None:
     """Let the fast paths take instances of these types as they take tensors."""
     known.update(types)
-    if not _closings:
+    if not closing:
         plain.update(types)
 
 
-def close_fast_paths() -> None:
-    """Send every operation, in all threads, to the general path, until :func:`open_fast_paths` undoes it."""
-    global _closings
-    with _lock:
-        _closings += 1
-        plain.clear()
+class Closing(set):
+    """While this has a member, every operation, in all threads, takes the general path: the live values of those
+    settings that stand between a call and its operation (:class:`~pullback.context.Setting`)."""
+
+    def add(self, member: Any) -> None:
+        with _lock:
+            super().add(member)
+            plain.clear()
+
+    def discard(self, member: Any) -> None:
+        with _lock:
+            super().discard(member)
+            if not self:
+                plain.update(known)
 
 
-def open_fast_paths() -> None:
-    """Undo one :func:`close_fast_paths`."""
-    global _closings
-    with _lock:
-        _closings -= 1
-        if not _closings:
-            plain.update(known)
+closing = Closing()
 
 
 def wrap(data: Any, level: int = 0) -> Tensor:

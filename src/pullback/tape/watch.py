@@ -8,15 +8,15 @@ while no layer is on.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
+from weakref import ref
 
 from numpy import asarray, ndarray
 from numpy import vdot as public_vdot
 
+from ..context import Block, Held, Setting
 from ..interpreters import Value, run
-from .value import close_fast_paths, open_fast_paths
+from .value import closing
 
 vdot = getattr(public_vdot, "_implementation", public_vdot)  # without NumPy's dispatch: 0.3 µs rather than 0.45
 KINDS = ("zero", "anomaly", "budget", "selective", "profile", "check")  # from the innermost
@@ -51,7 +51,16 @@ def own_pull(work: Any, node: Any, grad: Any, saved: Any, edges: Any) -> Any:
     return node.pull(work.xp, grad, saved, edges)
 
 
-watching: ContextVar[Watch] = ContextVar("watching", default=Watch({}))  # noqa: B039 (it is never changed)
+class Watching(Setting):
+    """The layers of each thread and task; those that look at operations need the general path."""
+
+    def hold(self, held: Held | None) -> None:
+        if held is not None and (held.value.run is not None or held.value.compute is not run):
+            closing.add(ref(held, closing.discard))
+        self.variable.set(held)
+
+
+watching = Watching("watching", Watch({}), closing)
 
 
 def layer_of(kind: str) -> Any:
@@ -59,23 +68,27 @@ def layer_of(kind: str) -> Any:
     return watching.get().layers.get(kind)
 
 
+def with_layer(kind: str, layer: Any) -> Watch:
+    layers = {k: v for k, v in {**watching.get().layers, kind: layer}.items() if v is not None}
+    return Watch(layers) if layers else watching.default
+
+
 def set_layer(kind: str, layer: Any) -> None:
-    """Turn a layer on in this context, or (None) off. Those that look at operations need the general path."""
-    for each, change in ((layer, close_fast_paths), (layer_of(kind), open_fast_paths)):
-        if getattr(each, "around_run", None) or getattr(each, "around_compute", None):
-            change()
-    watching.set(Watch({**watching.get().layers, kind: layer}))
+    """Turn a layer on in this context, or (None) off."""
+    watching.put(with_layer(kind, layer))
 
 
-@contextmanager
-def layer_on(kind: str, layer: Any) -> Iterator[None]:
+class layer_on(Block):
     """A layer for the time of a block."""
-    before = layer_of(kind)
-    set_layer(kind, layer)
-    try:
-        yield
-    finally:
-        set_layer(kind, before)
+
+    def __init__(self, kind: str, layer: Any) -> None:
+        self.kind, self.layer = kind, layer
+
+    def enter(self) -> None:
+        watching.enter(with_layer(self.kind, self.layer), self)
+
+    def leave(self) -> None:
+        watching.leave(self)
 
 
 def arrays_in(value: Any) -> Iterator[Any]:
