@@ -89,7 +89,7 @@ overload(
     "hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction='mean')",
     "The input, a distance, where the target is 1, and what it lacks to ``margin`` where the target is -1.",
     choose_hinge_embedding_loss,
-    **BOTH,
+    **HOME,
 )
 
 
@@ -108,7 +108,7 @@ overload(
     "margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None, reduction='mean')",
     "``max(0, margin - target * (input1 - input2))``: the target is 1 where the first input should be larger, else -1.",
     choose_margin_ranking_loss,
-    **BOTH,
+    **HOME,
 )
 
 
@@ -140,7 +140,7 @@ overload(
     "``1 - cos`` of the angle between the rows of two inputs where the target is 1, and ``max(0, cos - margin)`` where "
     "it is -1. Inputs (N, D) and targets (N,), or (D,) and ().",
     choose_cosine_embedding_loss,
-    **BOTH,
+    **HOME,
 )
 
 
@@ -166,5 +166,5 @@ overload(
     "``max(0, margin + d(anchor, positive) - d(anchor, negative))`` of distances of order ``p`` over the last dim. With "
     "``swap``, the negative may be nearer to the positive, and then that distance counts.",
     choose_triplet_margin_loss,
-    **BOTH,
+    **HOME,
 )

@@ -3,7 +3,7 @@
 from math import log, pi
 from warnings import warn
 
-from .losses import BOTH, HOME, given_reduction, reduced
+from .losses import HOME, given_reduction, reduced
 from .steps import INTERNAL, is_tensor, need_tensors, perform
 from .table import TABLE, op, overload
 
@@ -31,7 +31,7 @@ overload(
     "The divergence of Kullback and Leibler, ``target * (log(target) - input)``: the input holds log-probabilities, the "
     "target probabilities, or with ``log_target`` their logarithms. ``'batchmean'`` divides the sum by the batch size.",
     choose_kl_div,
-    **BOTH,
+    **HOME,
 )
 
 
@@ -56,7 +56,7 @@ overload(
     "The negative log likelihood of counts under Poisson distributions whose rates are ``exp(input)``, or the input "
     "itself where not ``log_input``. ``full`` adds Stirling's approximation of the term of the target alone.",
     choose_poisson_nll_loss,
-    **BOTH,
+    **HOME,
 )
 
 variance = op(

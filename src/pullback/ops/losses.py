@@ -417,7 +417,7 @@ overload(
     f"{binary_cross_entropy_with_logits.doc} ``weight`` is a factor of each loss, ``pos_weight`` one of the part of "
     "positive targets; both broadcast against the input.",
     choose_with_logits,
-    **BOTH,
+    **HOME,
 )
 
 

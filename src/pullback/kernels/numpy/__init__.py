@@ -8,6 +8,7 @@ from . import (
     complex_numbers,
     convolution,
     creation,
+    ctc,
     dropout,
     elementwise,
     embedding,
