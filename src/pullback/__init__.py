@@ -39,10 +39,13 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C", "backends", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "special", "testing",
+    "_C", "backends", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "signal", "special", "testing",
     "utils",
 )  # fmt: skip
 _LAZY = {
+    **dict.fromkeys(
+        ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"), "signal.classic"
+    ),
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
     "set_anomaly_enabled": "autograd.anomaly_mode",

@@ -12,12 +12,11 @@ from numeric import RTOL, agree, array, inner, noise
 TROUBLE = ("INTERNAL ASSERT", "MKL FFT error")  # torch's own, which says nothing of the call
 
 
-def agree_beside(torch, call, arrays=(), what="", rtol=None):
-    """Raise unless both libraries give the same: for arrays of numbers that can require grad, with derivatives."""
+def agree_beside(torch, call, arrays=(), what="", rtol=None, nodes=True):
+    """Raise unless both libraries give the same, with derivatives by the floating arrays; ``nodes``: also the node's name."""
     arrays = [np.asarray(a) for a in arrays]
     with quiet():
-        want = attempt(torch, call, arrays)
-    got = attempt(pullback, call, arrays)
+        want, got = attempt(torch, call, arrays), attempt(pullback, call, arrays)
     if isinstance(want, Exception):
         if any(words in str(want) for words in TROUBLE):
             return
@@ -27,20 +26,23 @@ def agree_beside(torch, call, arrays=(), what="", rtol=None):
         raise AssertionError(f"{what}: torch returns {want}") from got
     assert [str(o.dtype) for o in got] == [str(o.dtype) for o in want], f"{what}: dtypes"
     assert [o.requires_grad for o in got] == [o.requires_grad for o in want], f"{what}: requires_grad"
-    rtol = rtol or max([RTOL.get(str(o.dtype).removeprefix("torch."), 1e-8) for o in want], default=0)
+    dtypes = [str(v.dtype).removeprefix("torch.") for v in (*want, *arrays)]
+    rtol = rtol or max([RTOL.get(dtype, 1e-8) for dtype in dtypes], default=0)
     for g, w in zip(got, want, strict=True):
         agree(array(g), array(w), f"{what} value", rtol)
-        if w.requires_grad:
+        if w.requires_grad and nodes:
             assert g.grad_fn.name() == w.grad_fn.name(), f"{what}: {g.grad_fn.name()}, expected {w.grad_fn.name()}"
     if any(o.requires_grad for o in want):
         with quiet():
-            expected = derivatives(torch, call, arrays)
-        for kind, ours, theirs in zip(
-            ("gradient", "second"), derivatives(pullback, call, arrays), expected, strict=True
-        ):
-            for i, (g, w) in enumerate(zip(ours, theirs, strict=True)):
-                agree(g, w, f"{what} {kind} {i}", 10 * rtol)
-        check_forward(call, arrays, what, rtol)
+            agree_in_derivatives(torch, call, arrays, what, rtol)
+            check_forward(call, arrays, what, rtol)
+
+
+def agree_in_derivatives(torch, call, arrays, what, rtol):
+    both = derivatives(pullback, call, arrays), derivatives(torch, call, arrays)
+    for kind, ours, theirs in zip(("gradient", "second gradient"), *both, strict=True):
+        for i, (g, w) in enumerate(zip(ours, theirs, strict=True)):
+            agree(g, w, f"{what} {kind} {i}", 10 * rtol)
 
 
 def leaves(lib, arrays):
@@ -89,7 +91,8 @@ def check_forward(call, arrays, what, rtol):
     pulled = pullback.func.vjp(outputs, *primals)[1](cotangents)
     left = inner([array(c) for c in cotangents], [array(p) for p in pushed])
     right = inner([array(p) for p in pulled], [array(t) for t in tangents])
-    agree(left, right, f"{what} forward against reverse", 100 * rtol)
+    scale = inner([np.abs(array(p)) for p in pulled], [np.abs(array(t)) for t in tangents])
+    agree(left, right, f"{what} forward against reverse", 10 * rtol, atol=10 * rtol * scale)
     twice = tuple(pullback.stack([p, p]) for p in primals)
     for mapped, value in zip(pullback.func.vmap(outputs)(*twice), values, strict=True):
         agree(array(mapped), array(pullback.stack([value, value])), f"{what} vmap", rtol)

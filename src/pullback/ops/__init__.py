@@ -46,6 +46,7 @@ from . import (
     softmax,
     sorting,
     special,
+    spectrogram,
     striding,
     systems,
     transposition,

@@ -22,7 +22,13 @@ NOT, BY_ROOT, BY_COUNT = range(3)  # what a sum is divided by: nothing, the root
 # -- the transforms ----------------------------------------------------------------------------------------------------
 
 
+def no_halves(name, dtype):
+    if dtype.category == FLOATING and dtype.itemsize < 4:
+        raise RuntimeError(f"{name}: Unsupported dtype {dtype._word}; use float32 or float64")
+
+
 def need_dtype(input, category, words):
+    no_halves("fft", input.dtype)
     if input.dtype.category != category:
         raise RuntimeError(f"Only supports {words} dtypes, but found: {input.dtype._word}")
 
@@ -143,8 +149,7 @@ def suited(name, input, kind):
     dtype = input.dtype
     if dtype.is_complex and kind == FLOATING:
         raise RuntimeError(f"{name} expects a real input tensor, but got {dtype._word}")
-    if dtype.category == FLOATING and dtype.itemsize < 4:
-        raise RuntimeError(f"{name}: Unsupported dtype {dtype._word}; use float32 or float64")
+    no_halves(name, dtype)
     if dtype.category < FLOATING:
         dtype = get_default_dtype()
     if kind == COMPLEX:

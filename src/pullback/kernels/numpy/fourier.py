@@ -42,3 +42,14 @@ def weigh_mirrored(input, factor, dim, size):
     result = input.copy()
     np.moveaxis(result, dim, 0)[1 : (size + 1) // 2] *= factor
     return result
+
+
+@kernel
+def covered(input):
+    least = np.abs(input).min()
+    if least < 1e-11:
+        raise RuntimeError(
+            f"istft: window overlap add min: {least}; every element of the signal must be in some window that is not zero "
+            "there; take smaller hops, or another window"
+        )
+    return input
