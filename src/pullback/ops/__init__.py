@@ -9,6 +9,7 @@ from . import (
     comparison,
     complex_numbers,
     convolution,
+    copies,
     creation,
     ctc,
     distances,
@@ -52,6 +53,8 @@ from . import (
     transposition,
     writing,
 )
+
+from . import in_place  # after all others, of which it makes forms  # isort: skip
 from .namespaces import OpNamespace
 from .table import OVERLOADS, TABLE
 

@@ -113,8 +113,12 @@ def is_viewable(input, shape):
     return True
 
 
-def choose_view(input, shape):
-    shape = resolved("view", input.shape, shape)
+def choose_view(input, size=None, dtype=None):
+    given = size[0] if isinstance(size, (tuple, list)) and len(size) == 1 else size
+    if dtype is not None or hasattr(given, "category"):  # a dtype, in the place of the size
+        dtype = given if dtype is None else dtype
+        return view_dtype, (input, dtype, viewed_shape(input, dtype))
+    shape = resolved("view", input.shape, size)
     if not is_viewable(input, shape):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
@@ -122,6 +126,23 @@ def choose_view(input, shape):
             "Use .reshape(...) instead."
         )
     return view, (input, shape)
+
+
+def viewed_shape(input, dtype):
+    """The shape of the input's memory seen in another dtype: the last dimension has more elements, or fewer."""
+    shape, had = tuple(input.shape), input.dtype
+    if dtype.itemsize == had.itemsize:
+        return shape
+    title = f"to view {had._word} as {dtype._word} (different element sizes)"
+    if not shape:
+        raise RuntimeError(f"self.dim() cannot be 0 {title}")
+    if input.stride(-1) != 1:
+        raise RuntimeError(f"self.stride(-1) must be 1 {title}, but got {input.stride(-1)}")
+    fewer = dtype.itemsize // had.itemsize  # zero where there are more
+    for what, n in (("size(-1)", shape[-1]), *[(f"stride({d})", s) for d, s in enumerate(input.stride()[:-1])]):
+        if fewer and n % fewer:
+            raise RuntimeError(f"self.{what} must be divisible by {fewer} {title}, but got {n}")
+    return (*shape[:-1], shape[-1] * had.itemsize // dtype.itemsize)
 
 
 def shape_samples(t):
@@ -171,6 +192,19 @@ reshape_alias = reshaping(
     {"input": lambda xp, tangent, shape: xp.reshape(tangent, shape)},
 )
 
+view_dtype = op(
+    "view_dtype(input, dtype, shape)",
+    "The input's memory, seen in another dtype; ``shape`` is what the shape becomes. To the tape it is no view, as in PyTorch.",
+    batch=lambda xp, op, args, batched, size: xp.call(op, (args[0], args[1], (size, *args[2]))),
+    operands=("input",),
+    samples=lambda t: [
+        ((t.integers(0, 9, 2, 3), "int32", (2, 6)), {}),
+        ((t.integers(0, 9, 2, 4, dtype="int16"), "int64", (2, 1)), {}),
+        ((t.integers(0, 9), "float64", ()), {}),
+    ],
+    **INTERNAL,
+)
+
 raveled = reshaping(
     "raveled",
     "ViewBackward0",
@@ -195,10 +229,11 @@ form(
     star="shape",
 )
 form(
-    "view(input, shape)",
-    "The input's memory, seen in another shape, of which one size may be -1; RuntimeError where that needs a copy.",
+    "view(input, size=None, *, dtype=None)",
+    "The input's memory, seen in another shape, of which one size may be -1, or in another dtype, by which no gradient "
+    "flows; RuntimeError where that needs a copy.",
     choose_view,
-    star="shape",
+    star="size",
     **METHOD,
 )
 form(

@@ -10,6 +10,7 @@ from . import checks
 from .batching import shifted
 from .shape import INTERNAL, METHOD, form, integer, sizes
 from .table import LINEAR, op
+from .writing import to_dtype
 
 # -- diagonals ---------------------------------------------------------------------------------------------------------
 
@@ -238,7 +239,8 @@ def layout(input):
     return (shape, tuple(s // data.itemsize for s in data.strides), offset), whole.nbytes // data.itemsize
 
 
-def choose_as_strided(input, size, stride, storage_offset=None):
+def checked_strides(input, size, stride, storage_offset):
+    """Sizes, strides and offset that stay in the input's memory; and how the input lies there."""
     size, stride = sizes("as_strided", "size", size), sizes("as_strided", "stride", stride)
     seen, extent = layout(input)
     offset = seen[2] if storage_offset is None else integer("as_strided", "storage_offset", storage_offset)
@@ -255,7 +257,11 @@ def choose_as_strided(input, size, stride, storage_offset=None):
             f"as_strided: sizes {list(size)}, strides {list(stride)}, storage offset {offset} are out of bounds for storage "
             f"of {extent} elements"
         )
-    return strided, (input, size, stride, offset, seen)
+    return size, stride, offset, seen
+
+
+def choose_as_strided(input, size, stride, storage_offset=None):
+    return strided, (input, *checked_strides(input, size, stride, storage_offset))
 
 
 strided = op(
@@ -291,4 +297,42 @@ form(
     "as_strided(input, size, stride, storage_offset=None)",
     "A view of the memory that the input lies in, with any size and strides (in elements), from ``storage_offset``.",
     choose_as_strided,
+)
+
+strided_scatter = op(
+    "strided_scatter(input, src, size, stride, offset, seen)",
+    "The input, which lies in memory as ``seen`` says, with ``src`` where the given sizes and strides see that memory.",
+    vjp={
+        "input": lambda xp, grad, size, stride, offset, seen: xp.strided_scatter(
+            grad, xp.new_zeros(grad, size), size, stride, offset, seen
+        ),
+        "src": lambda xp, grad, size, stride, offset, seen, src_dtype: to_dtype(
+            xp, xp.strided(grad, size, stride, offset, seen), src_dtype
+        ),
+    },
+    jvp=LINEAR,
+    operands=("input", "src"),
+    node="AsStridedScatterBackward0",
+    samples=lambda t: [
+        ((t(3, 4), t(2, 2), (2, 2), (1, 2), 1, ((3, 4), (4, 1), 0)), {}),
+        ((t(2, 2), t(2), (2,), (1,), 2, ((2, 2), (1, 2), 0)), {}),
+    ],
+    **INTERNAL,
+)
+
+
+def choose_as_strided_scatter(input, src, size, stride, storage_offset=None):
+    size, *rest = checked_strides(input, size, stride, storage_offset)
+    if size != tuple(src.shape):
+        raise RuntimeError(
+            f"as_strided_scatter: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, "
+            f"slice size = {list(size)}"
+        )
+    return strided_scatter, (input, src, size, *rest)
+
+
+form(
+    "as_strided_scatter(input, src, size, stride, storage_offset=None)",
+    "The input with ``src`` in the part of its memory that :func:`as_strided` would see.",
+    choose_as_strided_scatter,
 )

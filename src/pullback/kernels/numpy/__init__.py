@@ -7,6 +7,7 @@ from . import (
     comparison,
     complex_numbers,
     convolution,
+    copies,
     creation,
     ctc,
     dropout,

@@ -22,6 +22,16 @@ KERNELS.update(reshape=reshape, reshape_alias=reshape, view=reshape)
 
 
 @kernel
+def view_dtype(input, dtype, shape):
+    dtype = np.dtype(getattr(dtype, "numpy", dtype))
+    input = np.asarray(input)
+    if dtype.itemsize != input.itemsize and input.strides[-1] != input.itemsize:  # as a batch may lie
+        input = np.ascontiguousarray(input)
+    found = input.view(dtype)
+    return found if found.shape == shape else found.reshape(shape)
+
+
+@kernel
 def raveled(input, shape):
     return input.reshape(shape, copy=True)
 

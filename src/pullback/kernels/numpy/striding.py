@@ -74,6 +74,15 @@ def strided(input, size, stride, offset, seen):
 
 
 @kernel
+def strided_scatter(input, src, size, stride, offset, seen):
+    taken, given = places(*seen), places(size, stride, offset)
+    filled = np.zeros(1 + max(taken.max(initial=0), given.max(initial=0)), input.dtype)
+    filled[taken] = input
+    filled[given] = src
+    return filled[taken]
+
+
+@kernel
 def strided_sum(input, seen, laid):
     taken, given = places(*seen), places(*laid)
     filled = np.zeros(1 + max(taken.max(initial=0), given.max(initial=0)), input.dtype)
