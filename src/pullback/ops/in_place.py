@@ -23,7 +23,7 @@ def in_place(op: Op) -> Callable:
 
 
 for op in list(TABLE.values()):
-    for name in {op.name, *op.aliases} if op.inplace else ():
+    for name in (op.name, *op.aliases) if op.inplace else ():
         if name in NAMES and f"{name}_" not in OVERLOADS:
             doc = f"In-place form of :func:`{name}`. {op.doc}"
             overload(f"{name}_{op.signature}", doc, in_place(op), method=False)
