@@ -31,6 +31,7 @@ from . import (
     moments,
     noisy,
     normalization,
+    norms,
     numbered,
     padding,
     pooling,

@@ -1,11 +1,11 @@
-"""Variances, standard deviations and vector norms."""
+"""Variances and standard deviations."""
 
 from math import inf
 from warnings import warn
 
 from .batching import shifted
-from .checks import FLOATING, dtype_or_none, flag, reduced_dims
-from .reductions import INTERNAL, as_dtype, count, kept, like, real_product, reduced_shape
+from .checks import FLOATING, flag, reduced_dims
+from .reductions import INTERNAL, count, kept, real_product
 from .table import composite, op, overload
 
 
@@ -135,79 +135,3 @@ for moment in (var, std, var_mean, std_mean):
         method=moment in (var, std),
         out=moment in (var, std),
     )
-
-# Norms.
-
-
-def steepest(xp, input, norm, ord, dim):
-    """The gradient of a vector norm with respect to each element; ``norm`` keeps its dims. Zero where the norm is zero."""
-    if ord == 1:
-        return xp.sgn(input)
-    if ord == 0:
-        return xp.zeros_like(input)
-    zero = norm == 0
-    inverse = xp.where(zero, 0, 1 / xp.where(zero, 1, norm))
-    if ord == 2:
-        return input * inverse
-    size = xp.abs(input)
-    if ord in (inf, -inf):
-        found = size == norm
-        return xp.sgn(input) * xp.where(found, 1 / xp.sum(found, dim, True, dtype=norm.dtype), 0)
-    ratio = xp.where(size == 0, 1, size) * inverse
-    return xp.sgn(input) * xp.where(zero, 0, xp.pow(xp.where(zero, 1, ratio), ord - 1))
-
-
-def prepare_norm(input, p, dim, keepdim, dtype):
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"norm: order {p!r} is not supported; use a number or 'fro'")
-    p = 2 if p is None or p == "fro" else p
-    if input.dtype.category < FLOATING:
-        raise RuntimeError(f"norm: Expected a floating point or complex tensor as input. Got {input.dtype}")
-    dtype_or_none("norm", dtype)
-    if dtype is not None and dtype.category != input.dtype.category:
-        raise RuntimeError(f"norm: dtype should be real for real inputs and complex for complex ones, but got {dtype}")
-    flag("norm", "keepdim", keepdim)
-    dim = reduced_dims("norm", dim, input.ndim)
-    if (p < 0 or p == inf) and not count(input.shape, dim) and count(reduced_shape(input.shape, dim), None):
-        raise RuntimeError(
-            f"norm: cannot compute the {p} norm on an empty tensor because the operation does not have an identity: "
-            f"the input's shape is {tuple(input.shape)}, reduced over {'all dims' if dim is None else dim}"
-        )
-    return input, p, dim, keepdim, dtype
-
-
-norm = op(
-    "norm(input, p='fro', dim=None, keepdim=False, dtype=None)",
-    "The norm of order ``p`` of the elements over ``dim``, or of all; ``'fro'`` is order 2, and matrices are taken as "
-    "vectors. The gradient where the norm is zero is zero; of the infinite orders, elements that tie share it.",
-    vjp={
-        "input": lambda xp, grad, input, result, p, dim, keepdim, dtype, input_shape, input_dtype: like(
-            xp,
-            kept(xp, grad, input_shape, dim, keepdim)
-            * steepest(xp, as_dtype(xp, input, dtype), kept(xp, result, input_shape, dim, keepdim), p, dim),
-            dtype,
-            input_dtype,
-        )
-    },
-    jvp={
-        "input": lambda xp, tangent, input, result, p, dim, keepdim, dtype, input_shape: xp.sum(
-            real_product(
-                xp,
-                as_dtype(xp, tangent, dtype),
-                steepest(xp, as_dtype(xp, input, dtype), kept(xp, result, input_shape, dim, keepdim), p, dim),
-            ),
-            dim,
-            keepdim,
-        )
-    },
-    batch=shifted("dim", whole=True),
-    prepare=prepare_norm,
-    node="LinalgVectorNormBackward0",
-    out=True,
-    samples=lambda t: (
-        [((t(2, 3, 4), p), {}) for p in (0, 0.5, 1, 1.5, 2, 3, -1, inf, -inf)]
-        + [((t(2, 3, 4), p, 1), {}) for p in (1, 2, 3, inf)]
-        + [((t(2, 3, 4), 2, (0, -1), True), {}), ((t(),), {}), ((t(0, 3),), {}), ((t(0, 3), 2, 0), {})]
-    ),
-    errors=lambda t: [((t(2, 3), 2, 2), {}, IndexError), ((t(0, 3), inf), {}, RuntimeError)],
-)

@@ -141,27 +141,6 @@ def count_nonzero(input, dim=None):
     return np.add.reduce(input != 0, axis=dim, dtype=np.int64)
 
 
-@kernel
-def norm(input, p=2, dim=None, keepdim=False, dtype=None):
-    wide, target = taken_as(input, dtype)
-    result = norm_of(wide, 2 if p == "fro" else p, dim, keepdim)
-    return result.astype(target) if is_half(target) else result
-
-
-def norm_of(x, ord, dim, keepdim):
-    """The norm of order ``ord``, in the precision of ``x``."""
-    if ord == 2:
-        return np.sqrt(sum_of_squares(x, dim, keepdim))
-    size = np.abs(x)
-    if ord == 1:
-        return np.add.reduce(size, axis=dim, keepdims=keepdim)
-    if ord == 0:
-        return np.add.reduce(size != 0, axis=dim, keepdims=keepdim, dtype=size.dtype)
-    if ord in (inf, -inf):
-        return (np.maximum if ord > 0 else np.minimum).reduce(size, axis=dim, keepdims=keepdim)
-    return np.add.reduce(size**ord, axis=dim, keepdims=keepdim) ** (1 / ord)
-
-
 def sum_of_squares(x, dim, keepdim):
     """The sum of squared absolute values; by BLAS where all elements or those of the last dimension are summed."""
     if dim is None and not keepdim:
