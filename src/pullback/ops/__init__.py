@@ -12,6 +12,7 @@ from . import (
     copies,
     creation,
     ctc,
+    determinants,
     distances,
     dropout,
     einsum,

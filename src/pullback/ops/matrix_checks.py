@@ -47,6 +47,15 @@ def need_lapack(op_name, value):
         )
 
 
+def need_precision(op_name, value):
+    """Raise for dtypes of half precision where PyTorch refuses them by name, and for integers."""
+    need_floating(op_name, value)
+    if is_half(value):
+        raise RuntimeError(
+            f"{op_name}: Low precision dtypes not supported. Got {value.dtype}; convert it, as with .float()"
+        )
+
+
 def need_one_dtype(op_name, A, B):
     """Raise for two operands of different dtypes."""
     if A.dtype is not B.dtype:

@@ -9,9 +9,9 @@ from .checks import dim as one_dim
 from .matrix_checks import (
     is_half,
     need_fitting,
-    need_floating,
     need_lapack,
     need_one_dtype,
+    need_precision,
     need_square,
     sample_matrix,
 )
@@ -191,9 +191,7 @@ overload(
 
 def prepare_inverse(A, check_errors):
     need_square("linalg.inv", A)
-    need_floating("linalg.inv", A)
-    if is_half(A):
-        raise RuntimeError(f"linalg.inv: Low precision dtypes not supported. Got {A.dtype}")
+    need_precision("linalg.inv", A)
     return A, check_errors
 
 

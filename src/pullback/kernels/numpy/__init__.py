@@ -10,6 +10,7 @@ from . import (
     copies,
     creation,
     ctc,
+    determinants,
     distances,
     dropout,
     elementwise,
