@@ -5,6 +5,7 @@ from . import (
     arithmetic,
     arranging,
     attention,
+    bags,
     classification,
     comparison,
     complex_numbers,

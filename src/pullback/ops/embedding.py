@@ -88,11 +88,9 @@ op(
 )
 
 
-def check_embedding(input, weight, padding_idx, sparse):
-    """Raise PyTorch's error for arguments that do not go together; returns the padding's row, -1 for none."""
+def check_embedding(input, weight):
+    """Raise PyTorch's error for arguments that do not go together."""
     need_tensors("embedding", input=input, weight=weight)
-    if sparse:
-        raise NotImplementedError("embedding: sparse=True is not supported; leave it out for a dense gradient")
     if weight.ndim != 2:
         raise RuntimeError(f"embedding: 'weight' must be 2-D, but got shape {list(weight.shape)}")
     if input.dtype._word not in ("Long", "Int"):
@@ -100,6 +98,10 @@ def check_embedding(input, weight, padding_idx, sparse):
             "embedding: Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
             f"but got {input.dtype} instead"
         )
+
+
+def padding_row(weight, padding_idx):
+    """The number of the row that gets no gradient; -1 for none."""
     if padding_idx is None:
         return -1
     rows = weight.shape[0]
@@ -109,7 +111,8 @@ def check_embedding(input, weight, padding_idx, sparse):
 
 
 def choose_embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
-    padding_idx = check_embedding(input, weight, padding_idx, sparse)
+    check_embedding(input, weight)
+    padding_idx = padding_row(weight, padding_idx)
     if max_norm is not None:
         renormalise(weight.detach(), input, max_norm, norm_type)
     return embedding, (weight, input, padding_idx, scale_grad_by_freq)
@@ -119,7 +122,7 @@ def renormalise(weight, input, max_norm, norm_type):
     """Scale the rows that will be looked up, in place, to a norm of at most ``max_norm``."""
     rows = input.reshape(-1).unique()
     found = weight[rows]
-    norms = (found.abs() ** norm_type).sum(1, True) ** (1 / norm_type)
+    norms = found.norm(norm_type, 1, True)
     weight[rows] = found * (max_norm / (norms + 1e-7)).where(norms > max_norm, 1.0)
 
 
@@ -129,6 +132,34 @@ overload(
     "``padding_idx`` gets no gradient; with ``max_norm``, rows looked up are first scaled, in place, to that norm.",
     choose_embedding,
     **HOME,
+)
+
+
+def choose_embedding_in_torch(weight, indices, padding_idx, scale_grad_by_freq, sparse):
+    check_embedding(indices, weight)
+    return embedding, (weight, indices, max(padding_idx, -1), scale_grad_by_freq)
+
+
+overload(
+    "embedding_in_torch(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False)",
+    "The rows of ``weight`` at the positions in ``indices``; the row ``padding_idx``, if not negative, gets no gradient.",
+    choose_embedding_in_torch,
+    method=False,
+    homes=("torch:embedding",),
+)
+
+
+def choose_renorm(input, indices, max_norm, norm_type):
+    check_embedding(indices, input)
+    renormalise(input, indices, max_norm, norm_type)
+    return None, input
+
+
+overload(
+    "embedding_renorm_(input, indices, max_norm, norm_type)",
+    "Scale those rows of ``input`` that ``indices`` name to a norm of at most ``max_norm``, in place.",
+    choose_renorm,
+    method=False,
 )
 
 

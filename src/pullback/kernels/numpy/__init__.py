@@ -4,6 +4,7 @@ from . import (
     activation,
     arithmetic,
     arranging,
+    bags,
     comparison,
     complex_numbers,
     convolution,
