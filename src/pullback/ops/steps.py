@@ -11,7 +11,8 @@ INTERNAL = {"function": False, "method": False}
 
 def perform(op, *args):
     """Run an operation on tensors, and record it where they require grad."""
-    top = max((a for a in args if is_tensor(a)), key=lambda tensor: tensor.rank)
+    every = [b for a in args for b in (a if isinstance(a, list) else (a,))]
+    top = max((a for a in every if is_tensor(a)), key=lambda tensor: tensor.rank)
     return top.interpret(op, args, top)
 
 

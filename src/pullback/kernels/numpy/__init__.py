@@ -27,6 +27,7 @@ from . import (
     padding,
     pooling,
     products,
+    recurrent,
     reductions,
     resampling,
     rounding,
