@@ -21,6 +21,7 @@ from .dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from .from_data import *
 from .func import vmap
 from .info import *
+from .memory import *
 from .naming import missing_attribute as _missing_attribute
 from .printing import get_printoptions, set_printoptions
 from .sampling import *
@@ -39,8 +40,16 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C", "backends", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "signal", "special", "testing",
+    "_C", "backends", "cpu", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "signal", "special", "testing",
     "utils",
+)  # fmt: skip
+_RUNTIME = (
+    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_deterministic_debug_mode",
+    "get_device_module", "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "has_lapack",
+    "has_mkl", "has_openmp", "has_spectral", "init_num_threads", "is_deterministic_algorithms_warn_only_enabled",
+    "is_vulkan_available", "is_warn_always_enabled", "set_default_tensor_type", "set_deterministic_debug_mode",
+    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "set_num_threads",
+    "set_warn_always", "use_deterministic_algorithms",
 )  # fmt: skip
 _LAZY = {
     **dict.fromkeys(
@@ -49,6 +58,8 @@ _LAZY = {
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode",
     "is_anomaly_enabled": "autograd.anomaly_mode",
     "set_anomaly_enabled": "autograd.anomaly_mode",
+    **dict.fromkeys(_RUNTIME, "runtime"),
+    "to_dlpack": "utils.dlpack",
 }  # names with the module that has them
 
 

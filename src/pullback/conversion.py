@@ -356,6 +356,34 @@ def type_as(self: Any, other: Tensor) -> Any:
     return converted(self, dtype_of(other._data))
 
 
+def apply_(self: Any, callable: Callable) -> Any:
+    """Replace each element by what a Python function makes of it: slow, and without a gradient."""
+    return replaced_by("apply_", self, callable, ())
+
+
+def map_(self: Any, tensor: Any, callable: Callable) -> Any:
+    """Replace each element by what a Python function makes of it and of another tensor's: slow, and without a gradient."""
+    return replaced_by("map_", self, callable, (tensor,))
+
+
+def map2_(self: Any, x: Any, y: Any, callable: Callable) -> Any:
+    """As :meth:`map_`, with two other tensors."""
+    return replaced_by("map2_", self, callable, (x, y))
+
+
+def replaced_by(name: str, tensor: Any, function: Callable, others: tuple) -> Any:
+    if tensor.requires_grad or any(other.requires_grad for other in others):
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    for other in others:
+        if other.dtype is not tensor.dtype:
+            expected, got = (f"torch.{type_name(each.dtype)}Tensor" for each in (tensor, other))
+            raise TypeError(f"{name}: expected {expected} for 'other' (got {got})")
+    array = concrete(tensor, f".{name}()")
+    rows = np.broadcast_arrays(array, *[concrete(other, f".{name}()") for other in others])
+    found = [function(*row) for row in zip(*[row.ravel().tolist() for row in rows], strict=True)]
+    return tensor.copy_(wrap(np.array(found).reshape(array.shape)))
+
+
 def converter(name: str, dtype: dtypes.dtype) -> Callable:
     def convert(self: Any, memory_format: Any = None) -> Any:
         return converted(self, dtype)
@@ -379,7 +407,7 @@ CONVERTERS = ("float", "double", "half", "bfloat16", "int", "long", "short", "bo
 MEMBERS = {
     **{name: converter(name, getattr(dtypes, name)) for name in CONVERTERS},
     "char": converter("char", dtypes.int8), "byte": converter("byte", dtypes.uint8),
-    "to": to, "type": type_, "type_as": type_as, "cpu": cpu, "cuda": cuda,
+    "apply_": apply_, "map_": map_, "map2_": map2_, "to": to, "type": type_, "type_as": type_as, "cpu": cpu, "cuda": cuda,
     "equal": equal, "allclose": allclose, "item": item, "tolist": tolist, "__bool__": to_bool, "__float__": to_float, "__int__": to_int,
     "__complex__": to_complex, "__index__": to_index, "__iter__": iterate, "__contains__": contains,
     "__reversed__": backwards, "__repr__": show, "__format__": formatted,

@@ -63,6 +63,18 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, **options: Unpac
     return made("empty_strided", np.lib.stride_tricks.as_strided(np.empty(extent, kind), shape, steps), options)
 
 
+def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
+    """A tensor whose dims lie in memory in the given order, the farthest apart first."""
+    shape, order = as_shape("empty_permuted", (), size), tuple(physical_layout)
+    if sorted(order) != [d for d, _ in enumerate(shape)]:
+        raise RuntimeError(
+            f"empty_permuted: the physical layout {list(order)} must name each of the {len(shape)} dims of size {list(shape)} "
+            "once"
+        )
+    array = np.empty([shape[d] for d in order], as_dtype("empty_permuted", dtype).numpy)
+    return made("empty_permuted", array.transpose(np.argsort(order)), options)
+
+
 # -- like another tensor -----------------------------------------------------------------------------------------------
 
 
@@ -105,6 +117,11 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, **options: U
 def new_empty(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
     """A tensor of this one's dtype, whose elements are whatever the memory held."""
     return empty(*sizes, size=size, dtype=as_dtype("new_empty", dtype, dtype_of(self._data)), **options)
+
+
+def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
+    """A tensor of this one's dtype, of given shape and strides (in elements)."""
+    return empty_strided(size, stride, dtype=as_dtype("new_empty_strided", dtype, dtype_of(self._data)), **options)
 
 
 def new_zeros(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
@@ -276,10 +293,10 @@ def triangle(name: str, row: int, col: int, offset: int, dtype: Any, part: Any) 
     return np.array(np.nonzero(part(np.ones((row, col), bool), offset)), kind.numpy)
 
 
-for member in (new_empty, new_zeros, new_ones, new_full):
+for member in (new_empty, new_empty_strided, new_zeros, new_ones, new_full):
     setattr(Tensor, member.__name__, member)
 
 __all__ = [
-    "arange", "empty", "empty_like", "empty_strided", "eye", "full", "full_like", "linspace", "logspace", "ones",
+    "arange", "empty", "empty_like", "empty_permuted", "empty_strided", "eye", "full", "full_like", "linspace", "logspace", "ones",
     "ones_like", "range", "scalar_tensor", "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip

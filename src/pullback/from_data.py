@@ -1,5 +1,6 @@
 """Tensors from what is there already: Python numbers and sequences, NumPy arrays, buffers and other tensors."""
 
+import os
 import warnings
 from typing import Any, Unpack
 
@@ -181,6 +182,29 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     return made("frombuffer", np.frombuffer(buffer, kind.numpy, count, offset), {"requires_grad": requires_grad})
 
 
+def from_file(
+    filename: str, shared: bool | None = None, size: int = 0, *, dtype: Any = None, **options: Unpack[Options]
+) -> Tensor:
+    """The first ``size`` elements of a binary file; ``shared`` memory is the file itself, which is made if need be.
+
+    Raises:
+        RuntimeError: the file cannot be opened, or is too small.
+    """
+    kind = as_dtype("from_file", dtype).numpy
+    try:
+        if shared and not os.path.exists(filename):
+            np.zeros(size, kind).tofile(filename)
+        held = os.path.getsize(filename)
+    except OSError as error:
+        raise RuntimeError(f"unable to open file <{filename}>: {error.strerror} ({error.errno})") from None
+    if held < size * kind.itemsize:
+        raise RuntimeError(
+            f"file <{filename}> size <{held}> is smaller than the required mapping size <{size * kind.itemsize}>"
+        )
+    mapped = np.memmap(filename, kind, "r+" if shared else "c", shape=size) if size else np.empty(0, kind)
+    return made("from_file", np.asarray(mapped), options)
+
+
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor that holds ``data``, sharing memory (and, of a tensor, history) where neither dtype changes."""
     wanted = None if dtype is None else as_dtype("as_tensor", dtype)
@@ -262,6 +286,12 @@ def new_tensor_object(kind: type, *args: Any, device: Any = None, **unknown: Any
     return construct(kind, args, dtypes.get_default_dtype(), device)
 
 
+def new_like(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """A tensor of this one's dtype, of the sizes given or with the data of a list; an old form of ``new_tensor``."""
+    return construct(Tensor, args, dtype_of(self._data), device)
+
+
+Tensor.new = new_like  # type: ignore[attr-defined]
 Tensor.__new__ = new_tensor_object  # type: ignore[assignment]
 
 
@@ -288,6 +318,7 @@ CharTensor, ByteTensor, BoolTensor = LegacyType(dtypes.int8), LegacyType(dtypes.
 
 __all__ = [
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor",
-    "IntTensor", "LongTensor", "ShortTensor", "as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer",
+    "IntTensor", "LongTensor", "ShortTensor", "as_tensor", "asarray", "from_dlpack", "from_file", "from_numpy",
+    "frombuffer",
     "tensor",
 ]  # fmt: skip

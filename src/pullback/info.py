@@ -98,6 +98,27 @@ class UntypedStorage:
         return self._owner.nbytes
 
     size = __len__ = nbytes
+    device, dtype = CPU, dtypes.uint8
+    is_cuda = False
+
+    def _flat(self, dtype: dtypes.dtype) -> np.ndarray:
+        """The memory as numbers of a dtype."""
+        flat = self._owner.ravel(order="K").view(np.uint8)
+        return flat[: flat.size // dtype.itemsize * dtype.itemsize].view(dtype.numpy)
+
+    def tolist(self) -> list[int]:
+        """The bytes as a list."""
+        return self._flat(self.dtype).tolist()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._flat(self.dtype)[index].tolist()
+
+    def __iter__(self) -> Any:
+        return iter(self.tolist())
+
+    def __repr__(self) -> str:
+        lines = [f" {byte}" for byte in self.tolist()]
+        return "\n".join([*lines, f"[torch.storage.UntypedStorage(device=cpu) of size {self.nbytes()}]"])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and self._owner is other._owner
@@ -134,6 +155,31 @@ def imaginary_part(self: Any) -> Any:
     if not self.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return call(TABLE["imag"], (self,))
+
+
+# -- layouts that do not exist here ------------------------------------------------------------------------------------
+
+LAYOUTS = {
+    "values": "sparse", "indices": "sparse coordinate", "coalesce": "sparse coordinate",
+    "is_coalesced": "sparse coordinate", "crow_indices": "sparse row compressed",
+    "col_indices": "sparse row compressed", "ccol_indices": "sparse column compressed",
+    "row_indices": "sparse column compressed",
+}  # fmt: skip
+
+
+def dense_only(name: str, layout: str) -> Any:
+    """A method of tensors of another layout: it raises PyTorch's error."""
+
+    def method(self: Any) -> Any:
+        raise RuntimeError(f"{name} expected {layout} tensor layout but got Strided")
+
+    method.__name__, method.__doc__ = name, f"Of a tensor of {layout} layout; there are none here."
+    return method
+
+
+def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
+    """The tensor itself, which is dense, or in another dtype."""
+    return self if dtype is None else self.to(dtype)
 
 
 # -- dtypes ------------------------------------------------------------------------------------------------------------
@@ -174,6 +220,24 @@ def is_conj(input: Any) -> bool:
     """Whether conjugation is put off: never here, where it is computed at once."""
     expect_tensor("is_conj", input)
     return False
+
+
+def is_neg(input: Any) -> bool:
+    """Whether a change of sign is put off: never here."""
+    expect_tensor("is_neg", input)
+    return False
+
+
+def is_distributed(input: Any) -> bool:
+    """Whether the elements are spread over processes: never here."""
+    expect_tensor("is_distributed", input)
+    return False
+
+
+def detach_(input: Any) -> Any:
+    """Drop the tensor's history in place."""
+    expect_tensor("detach_", input)
+    return input.detach_()
 
 
 def is_inference(input: Any) -> bool:
@@ -245,26 +309,68 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
 
 BROADCAST = Op("broadcast_shapes(input)", "Named in errors only.")
 
+IS_NOT = (
+    *(
+        "cuda",
+        "sparse",
+        "sparse_csr",
+        "quantized",
+        "nested",
+        "meta",
+        "mps",
+        "xpu",
+        "mkldnn",
+        "ipu",
+        "mtia",
+        "maia",
+        "xla",
+    ),
+    "vulkan",
+)
 METHODS = (
     *(stride, is_contiguous, storage_offset, data_ptr, untyped_storage, is_same_size, get_device),
-    *(is_floating_point, is_complex, is_signed, is_conj, is_nonzero),
+    *(is_floating_point, is_complex, is_signed, is_conj, is_neg, is_distributed, is_nonzero, to_dense),
+    *[dense_only(name, layout) for name, layout in LAYOUTS.items()],
 )
 PROPERTIES = {
     "real": real_part, "imag": imaginary_part,
     "device": lambda self: CPU, "layout": lambda self: strided, "itemsize": lambda self: self.dtype.itemsize,
     "nbytes": lambda self: self.numel() * self.dtype.itemsize, "is_cpu": lambda self: True,
-    **{f"is_{kind}": lambda self: False for kind in ("cuda", "sparse", "quantized", "meta", "mps", "xpu", "mkldnn")},
+    **{f"is_{kind}": lambda self: False for kind in IS_NOT},
 }  # fmt: skip
 for method in METHODS:
     setattr(Tensor, method.__name__, method)
 for name, read in PROPERTIES.items():
     setattr(Tensor, name, property(read, doc=read.__doc__))
 Tensor.element_size = lambda self: self.dtype.itemsize  # type: ignore[attr-defined]
+Tensor.sparse_dim = lambda self: 0  # type: ignore[attr-defined]
+Tensor.dense_dim = lambda self: self.ndim  # type: ignore[attr-defined]
+Tensor.const_data_ptr = data_ptr  # type: ignore[attr-defined]
+Tensor.name = property(lambda self: None)  # type: ignore[attr-defined]
+Tensor.volatile = property(lambda self: False)  # type: ignore[attr-defined]
 Tensor.is_pinned = lambda self: False  # type: ignore[attr-defined]
 Tensor.is_shared = lambda self: False  # type: ignore[attr-defined]
 
 __all__ = [
-    "UntypedStorage", "broadcast_shapes", "can_cast", "detach", "get_device", "is_complex", "is_conj",
-    "is_floating_point", "is_inference", "is_nonzero", "is_same_size", "is_signed", "is_storage", "is_tensor",
-    "numel", "promote_types", "result_type", "typename",
+    "UntypedStorage",
+    "broadcast_shapes",
+    "can_cast",
+    "detach",
+    "detach_",
+    "get_device",
+    "is_complex",
+    "is_conj",
+    "is_distributed",
+    "is_floating_point",
+    "is_inference",
+    "is_neg",
+    "is_nonzero",
+    "is_same_size",
+    "is_signed",
+    "is_storage",
+    "is_tensor",
+    "numel",
+    "promote_types",
+    "result_type",
+    "typename",
 ]  # fmt: skip

@@ -37,6 +37,7 @@ from . import (
     numbered,
     padding,
     pooling,
+    positions,
     products,
     quantiles,
     recurrent,

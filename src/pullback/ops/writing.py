@@ -4,9 +4,11 @@ Also what operations that write check about what is written. A number is brought
 a tensor that is written takes the dtype of the one it is written to, and its gradient comes back in its own.
 """
 
+from math import prod
+
 from . import checks
 from .batching import elementwise, full_batch, pad_dims
-from .table import LINEAR, op, overload
+from .table import LINEAR, composite, op, overload
 
 WHOLE = slice(None)
 
@@ -168,6 +170,47 @@ for written in (fill, zero):  # in place, PyTorch has these as functions too
         lambda *args, op=written: (op, args, True),
         method=False,
     )
+
+
+def filled_diagonal(xp, input, fill_value, wrap):
+    """The flattened input is written at regular steps; of a tall matrix, up to where its diagonal ends, or on."""
+    shape = tuple(input.shape)
+    step = sum(shape[-1] ** d for d in range(len(shape)))
+    end = prod(shape) if wrap or len(shape) > 2 else shape[-1] ** 2
+    flat = xp.put_region(xp.reshape(input, (prod(shape),)), fill_value, (slice(0, end, step),))
+    return xp.reshape(flat, shape)
+
+
+def prepare_fill_diagonal(input, fill_value, wrap):
+    if input.ndim < 2:
+        raise RuntimeError("fill_diagonal_: dimensions must larger than 1")
+    if input.ndim > 2 and len(set(input.shape)) > 1:
+        raise RuntimeError(
+            f"fill_diagonal_: all dimensions of input must be of equal length, but the shape is {list(input.shape)}"
+        )
+    value = fill_value.item() if hasattr(fill_value, "item") else fill_value
+    return input, check_value("fill_diagonal", input, value), bool(wrap)
+
+
+fill_diagonal = composite(
+    "fill_diagonal(input, fill_value, wrap=False)",
+    "The input with a number on its main diagonal; ``wrap`` begins another one below that of a tall matrix.",
+    filled_diagonal,
+    operands=("input",),
+    prepare=prepare_fill_diagonal,
+    function=False,
+    method=False,
+    inplace=True,
+    samples=lambda t: [
+        ((t(3, 3), 1.5), {}),
+        ((t(7, 3), -1.5), {}),
+        ((t(7, 3), 1.5, True), {}),
+        ((t(3, 7), 1.5, True), {}),
+        ((t(2, 2, 2), 1.5), {}),
+        ((t(0, 0), 1.5), {}),
+    ],
+    errors=lambda t: [((t(3), 1), {}, RuntimeError), ((t(2, 2, 3), 1), {}, RuntimeError)],
+)
 
 
 # -- writing a region --------------------------------------------------------------------------------------------------

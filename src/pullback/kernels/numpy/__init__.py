@@ -26,6 +26,7 @@ from . import (
     norms,
     padding,
     pooling,
+    positions,
     products,
     recurrent,
     reductions,

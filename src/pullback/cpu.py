@@ -1,0 +1,28 @@
+"""``torch.cpu``: what scripts ask about the device that there is."""
+
+from typing import Any
+
+from .devices import CPU, device
+
+
+def is_available() -> bool:
+    """Whether there is a CPU to compute on."""
+    return True
+
+
+def device_count() -> int:
+    """The number of CPUs that tensors can be put on: one, whatever its cores."""
+    return 1
+
+
+def current_device() -> str:
+    """The name of the only device."""
+    return CPU.type
+
+
+def set_device(device: device) -> None:
+    """Nothing: there is one."""
+
+
+def synchronize(device: Any = None) -> None:
+    """Wait for all that was begun: nothing is, for operations are done when their call returns."""
