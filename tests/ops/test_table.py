@@ -40,7 +40,8 @@ each_case = pytest.mark.parametrize("case", CASES, ids=str)
 each_differentiable = pytest.mark.parametrize("case", DIFFERENTIABLE, ids=str)
 
 
-OF_NO_TENSOR = {"arange", "upper_pairs"}  # constants for rules, which no interpreter but the arrays runs
+# Constants for rules, which no interpreter but the arrays runs.
+OF_NO_TENSOR = {"arange", "combination_places", "upper_pairs"}
 
 
 @each_operation
