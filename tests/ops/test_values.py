@@ -71,9 +71,13 @@ def difference(case, torch, dtype):
     return None
 
 
+# Where torch gives infinities and NaN for results that are finite.
+OVERFLOWS = {"linalg_matrix_exp": ("float16", "bfloat16")}
+
+
 @each_comparable
 def test_values_and_dtypes_are_torchs(case, torch):
-    dtypes = DTYPES if FREE in case.dtypes else (FREE,)
+    dtypes = [d for d in DTYPES if d not in OVERFLOWS.get(case.op.name, ())] if FREE in case.dtypes else (FREE,)
     differences = {dtype: difference(case, torch, dtype) for dtype in dtypes}
     assert not any(differences.values()), "; ".join(f"{case} {d}: {text}" for d, text in differences.items() if text)
 

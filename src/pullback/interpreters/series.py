@@ -20,6 +20,7 @@ from functools import reduce
 from math import prod
 from typing import Any
 
+from ..ops.matrices import exponential_term
 from ..ops.scans import earlier, later
 from ..ops.systems import square_product, triangular_product
 from ..ops.table import BILINEAR, LINEAR, TABLE, Op, rule_names
@@ -338,12 +339,17 @@ def solution(space: Space, result: Series, matrix: Any, other: Any, *form: Any) 
     return more
 
 
+def exponential(space: Space, result: Series, input: Any) -> Callable:
+    return lambda n: exponential_term(values, [input.term(j) for j in range(n + 1)])
+
+
 RECURRENCES: dict[str, Callable] = {
     "div": quotient,
     "pow": power,
     "recurrence": scan,
     "solve_square": solution,
     "linalg_solve_triangular": solution,
+    "linalg_matrix_exp": exponential,
 }
 
 bind_operators(Series)

@@ -1,12 +1,17 @@
-"""Products of several matrices: chains and powers; and of vectors in batches."""
+"""Functions of matrices: powers, the exponential, chains of products, traces; and products of vectors in batches."""
 
 from functools import lru_cache
 from itertools import pairwise
 
+from ..dtypes import int64
+from .checks import BOOL, FLOATING
 from .checks import dim as one_dim
-from .products import choose_matmul, mm, no_bools
-from .steps import is_tensor, need_tensors
-from .table import BILINEAR, TABLE, elementwise, overload
+from .matrix_checks import is_half, need_floating, need_square
+from .products import adjoint, choose_matmul, mm, no_bools
+from .steps import is_tensor, need_tensors, perform
+from .striding import integer
+from .systems import batch_first
+from .table import BILINEAR, TABLE, composite, elementwise, op, overload
 
 
 def prepare_cross(op_name):
@@ -46,8 +51,8 @@ def cross_product(name, signature, homes, **forms):
         f"{name}{signature}",
         "The vector product of vectors of three elements along ``dim``; for ``torch.cross`` by default the first dim of size 3.",
         vjp={
-            "input": lambda xp, grad, other, dim: xp.linalg_cross(xp.conj(other), grad, dim),
-            "other": lambda xp, grad, input, dim: xp.linalg_cross(grad, xp.conj(input), dim),
+            "input": lambda xp, grad, other, dim: xp.linalg_cross(xp.conj(other), grad, dim=dim),
+            "other": lambda xp, grad, input, dim: xp.linalg_cross(grad, xp.conj(input), dim=dim),
         },
         jvp=BILINEAR,
         types="keep",
@@ -59,16 +64,23 @@ def cross_product(name, signature, homes, **forms):
         samples=lambda t: [
             ((t(2, 3), t(2, 3)), {"dim": 1}),
             ((t(3, 2), t(3, 1)), {"dim": 0}),
+            ((t(2, 1, 3), t(4, 3).unsqueeze(0)), {"dim": -1}),
             ((t(3), t(3)), {"dim": -1}),
             ((t(0, 3), t(0, 3)), {"dim": 1}),
         ],
-        errors=lambda t: [((t(2, 4), t(2, 4)), {}, RuntimeError), ((t(2, 3), t(2, 3), 0), {}, RuntimeError)],
+        errors=lambda t: [
+            ((t(2, 4), t(2, 4)), {}, RuntimeError),
+            ((t(2, 3), t(2, 3)), {"dim": 0}, RuntimeError),
+            ((t(2, 3), t(3)), {}, RuntimeError),
+            ((t(3), t(3, dtype="float32")), {}, RuntimeError),
+        ],
+        out=True,
         **forms,
     )
 
 
-cross_product("cross", "(input, other, dim=None)", ("torch",), out=True)
-cross_product("linalg_cross", "(input, other, dim=-1)", ("torch",), function=False, method=False)
+cross_product("cross", "(input, other, dim=None)", ("torch",))
+cross_product("linalg_cross", "(input, other, *, dim=-1)", ("linalg:cross",), method=False)
 
 
 def choose_vecdot(x, y, dim):
@@ -104,9 +116,9 @@ def choose_power(input, n):
             "matrix_power: A must be batches of square matrices, but they are "
             f"{input.shape[-2]} by {input.shape[-1]} matrices"
         )
+    if n == -1:
+        return None, input.inverse()
     if n < 0:
-        if not hasattr(input, "inverse"):
-            raise NotImplementedError(f"matrix_power: n={n} needs the matrix's inverse, which is not there yet")
         input, n = input.inverse(), -n
     return power(input, n)
 
@@ -144,6 +156,146 @@ overload(
     choose_power,
     homes=("torch", "linalg"),
     out=True,
+)
+
+
+# The exponential.
+
+
+def exponential_term(xp, terms):
+    """The n-th coefficient of the series ``exp(A0 + A1 t + … + An tⁿ)``, given the An, of which some may be None for zero.
+
+    It is in the upper right corner of the exponential of the triangular matrix of blocks that has ``Aj`` on its j-th diagonal
+    (R. Mathias, A chain rule for matrix functions and applications, 1996). Of two terms it is Fréchet's derivative.
+    """
+    if len(terms) == 1:
+        return xp.linalg_matrix_exp(terms[0])
+    first, size, ndim = terms[0], terms[0].shape[-1], terms[0].ndim
+    zero = xp.zeros_like(first)
+    line = [zero] * (len(terms) - 1) + [zero if term is None else term for term in terms]
+    starts = range(len(terms) - 1, -1, -1)
+    blocks = xp.cat([xp.cat(line[start : start + len(terms)], ndim - 1) for start in starts], ndim - 2)
+    corner = xp.slice(xp.linalg_matrix_exp(blocks), ndim - 2, 0, size, 1)
+    return xp.slice(corner, ndim - 1, size * (len(terms) - 1), size * len(terms), 1)
+
+
+def prepare_exponential(input):
+    need_square("linalg.matrix_exp", input)
+    need_floating("linalg.matrix_exp", input)
+    return (input,)
+
+
+EXPONENTIAL = "The exponential of a square matrix, or of each of a batch: the sum of its powers ``Aⁿ / n!``."
+matrix_exp = op(
+    "linalg_matrix_exp(input)",
+    EXPONENTIAL,
+    vjp={"input": lambda xp, grad, input: exponential_term(xp, [adjoint(xp, input), grad])},
+    jvp={"input": lambda xp, tangent, input: exponential_term(xp, [input, tangent])},
+    batch=batch_first,
+    prepare=prepare_exponential,
+    homes=("linalg:matrix_exp",),
+    method=False,
+    samples=lambda t: [
+        ((t(3, 3),), {}),
+        ((t(2, 2, 2),), {}),
+        ((t(1, 1),), {}),
+        ((t(2, 2, low=-20, high=20),), {}),
+        ((t(0, 0),), {}),
+        ((t(0, 2, 2),), {}),
+    ],
+    errors=lambda t: [
+        ((t(2, 3),), {}, RuntimeError),
+        ((t(3),), {}, RuntimeError),
+        ((t.integers(0, 3, 2, 2),), {}, RuntimeError),
+    ],
+)
+overload("matrix_exp(input)", EXPONENTIAL, lambda input: (matrix_exp, prepare_exponential(input)))
+
+
+# The trace, diagonals, and matrices of powers.
+
+
+def prepare_trace(input):
+    if input.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    no_bools("trace", input)
+    return (input,)
+
+
+composite(
+    "trace(input)",
+    "The sum of the diagonal of a matrix; integers are summed in int64.",
+    lambda xp, input: xp.sum(xp.diagonal(input, 0, 0, 1), (0,)),
+    prepare=prepare_trace,
+    node="TraceBackward0",
+    samples=lambda t: [((t(3, 3),), {}), ((t(2, 4),), {}), ((t(0, 3),), {})],
+    errors=lambda t: [
+        ((t(2, 3, 3),), {}, RuntimeError),
+        ((t(3),), {}, RuntimeError),
+        ((t.bools(2, 2),), {}, NotImplementedError),
+    ],
+)
+
+
+def choose_diagonal(A, offset, dim1, dim2):
+    need_tensors("linalg.diagonal", A=A)
+    return TABLE["diagonal"], (A, offset, dim1, dim2)
+
+
+overload(
+    "linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1)",
+    "A view of the diagonals of matrices, which lie in the last two dims; of :func:`diagonal`, with other defaults.",
+    choose_diagonal,
+    homes=("linalg:diagonal",),
+    method=False,
+)
+
+
+def powers(x, n):
+    """The powers 0, 1, …, n - 1 of each element, in a new last dim."""
+    x = x.unsqueeze(-1)
+    ones = x.new_ones(tuple(x.shape)) if x.dtype.category >= FLOATING else x.new_ones(tuple(x.shape), dtype=int64)
+    if n < 2:
+        return ones[..., :n]
+    return perform(TABLE["cat"], [ones, x.expand(*x.shape[:-1], n - 1).cumprod(-1)], -1)
+
+
+def choose_vander(x, N):
+    need_tensors("linalg.vander", x=x)
+    if x.dtype.category == BOOL or is_half(x):
+        raise RuntimeError(f"linalg.vander supports floating point, complex, and integer tensors, but got {x.dtype}")
+    n = (x.shape[-1] if x.ndim else 1) if N is None else integer("linalg_vander", "N", N)
+    if n <= 1:
+        raise RuntimeError(f"linalg.vander: N must be greater than 1. Got {n}")
+    return None, powers(x, n)
+
+
+overload(
+    "linalg_vander(x, *, N=None)",
+    "Matrices whose rows are the powers 0, 1, …, N - 1 of the elements of ``x``; ``N`` is the size of its last dim by default.",
+    choose_vander,
+    homes=("linalg:vander",),
+    method=False,
+)
+
+
+def choose_old_vander(x, N, increasing):
+    need_tensors("vander", x=x)
+    if x.ndim != 1:
+        raise RuntimeError(f"vander: x must be a one-dimensional tensor, but has shape {list(x.shape)}")
+    n = x.shape[0] if N is None else integer("vander", "N", N)
+    if n < 0:
+        raise RuntimeError(f"vander: N must be non-negative, but got {n}")
+    found = powers(x, n)
+    return (None, found) if increasing else (TABLE["flip"], (found, (1,)))
+
+
+overload(
+    "vander(x, N=None, increasing=False)",
+    "A matrix whose rows are the powers N - 1, …, 1, 0 of the elements of a vector, or 0, 1, …, N - 1 with ``increasing``; ``N`` is "
+    "their number by default.",
+    choose_old_vander,
+    method=False,
 )
 
 

@@ -338,7 +338,7 @@ def choose_matmul(input, other):
     return BY_RANKS.get(ranks, matmul_batch), (input, other)
 
 
-overload("matmul(input, other)", matmul.doc, choose_matmul, out=True)
+overload("matmul(input, other)", matmul.doc, choose_matmul, out=True, homes=("torch", "linalg"))
 
 
 def choose_outer(op_name):

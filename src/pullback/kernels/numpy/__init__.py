@@ -22,6 +22,7 @@ from . import (
     indexing,
     joining,
     losses,
+    matrices,
     normalization,
     norms,
     padding,

@@ -22,11 +22,11 @@ def in_float32(product: Callable) -> Callable:
     """A product whose two first operands are of float32 where they are given in half precision."""
 
     @wraps(product)
-    def widened(first: np.ndarray, second: np.ndarray, *rest: Any) -> Any:
+    def widened(first: np.ndarray, second: np.ndarray, *rest: Any, **options: Any) -> Any:
         dtype = first.dtype
         if dtype.itemsize != 2 or not is_half(dtype):
-            return product(first, second, *rest)
-        return np.asarray(product(first.astype(np.float32), second.astype(np.float32), *rest)).astype(dtype)
+            return product(first, second, *rest, **options)
+        return np.asarray(product(first.astype(np.float32), second.astype(np.float32), *rest, **options)).astype(dtype)
 
     return widened
 
