@@ -31,6 +31,7 @@ from . import (
     masking,
     matrices,
     moments,
+    multihead,
     noisy,
     normalization,
     norms,

@@ -4,7 +4,7 @@ from math import inf, sqrt
 
 from ..dtypes import bool as bool_dtype
 from ..dtypes import float32
-from .dropout import check_dropout, dropped
+from .dropout import dropped
 from .steps import need_tensors, perform
 from .table import overload
 
@@ -64,21 +64,31 @@ def shares(scores, has_mask):
     return scores.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0)
 
 
-def choose_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
-    check_attention(query, key, value, attn_mask, is_causal)
-    if enable_gqa:
-        key, value = for_each_query_head(query, key), for_each_query_head(query, value)
+def attend(query, key, value, attn_mask, dropout_p, is_causal, scale):
+    """Attention of operands that go together, as steps."""
     scale = 1 / sqrt(query.shape[-1] or 1) if scale is None else scale
     scores = (query * scale).matmul(key.transpose(-2, -1))
     if is_causal:
         attn_mask = query.detach().new_ones(tuple(scores.shape[-2:])).tril() != 0
     scores = scores if attn_mask is None else masked(scores, attn_mask)
     found = shares(scores, attn_mask is not None and not is_causal)
-    if dropout_p:
-        check_dropout("scaled_dot_product_attention", query, dropout_p)
+    if dropout_p > 0:
         step, args, *_ = dropped("scaled_dot_product_attention", found, dropout_p, True, False)
         found = args if step is None else perform(step, *args)
-    return None, found.matmul(value)
+    return found.matmul(value)
+
+
+def choose_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa):
+    check_attention(query, key, value, attn_mask, is_causal)
+    if dropout_p > 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+    if enable_gqa:
+        key, value = for_each_query_head(query, key), for_each_query_head(query, value)
+    half = query.dtype
+    if half.itemsize != 2:
+        return None, attend(query, key, value, attn_mask, dropout_p, is_causal, scale)
+    wide = [x.to(float32) for x in (query, key, value)]
+    return None, attend(*wide, attn_mask, dropout_p, is_causal, scale).to(half)
 
 
 overload(
