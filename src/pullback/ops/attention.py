@@ -87,8 +87,8 @@ def choose_attention(query, key, value, attn_mask, dropout_p, is_causal, scale, 
     half = query.dtype
     if half.itemsize != 2:
         return None, attend(query, key, value, attn_mask, dropout_p, is_causal, scale)
-    wide = [x.to(float32) for x in (query, key, value)]
-    return None, attend(*wide, attn_mask, dropout_p, is_causal, scale).to(half)
+    query, key, value = (x.to(float32) for x in (query, key, value))
+    return None, attend(query, key, value, attn_mask, dropout_p, is_causal, scale).to(half)
 
 
 overload(

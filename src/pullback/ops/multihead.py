@@ -178,10 +178,11 @@ def with_weights(given, q, k, v, mask, dropout):
 
 def without_weights(given, q, k, v, mask, dropout, is_causal):
     batch, heads = given.query.shape[1], given.num_heads
-    split = [x.reshape((batch, heads, *x.shape[1:])) for x in (q, k, v)]
+    rows = q.shape[1:]
+    q, k, v = (x.reshape((batch, heads, *x.shape[1:])) for x in (q, k, v))
     if mask is not None:
         mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.reshape((batch, heads, *mask.shape[1:]))
-    return attend(*split, mask, dropout, is_causal, None).reshape((batch * heads, *q.shape[1:])), None
+    return attend(q, k, v, mask, dropout, is_causal, None).reshape((batch * heads, *rows)), None
 
 
 def masks_of(given):
