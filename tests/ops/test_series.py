@@ -1,5 +1,6 @@
 """Every operation on Taylor series: against nested forward mode, and how the work grows with the order."""
 
+import re
 from itertools import groupby
 
 import numpy as np
@@ -18,6 +19,8 @@ each_operation = pytest.mark.parametrize("case", FIRST, ids=str)
 # Their rules name a new function with each derivative: powers with ever smaller tensors as exponents, polygammas of ever higher order,
 # cofactors' slopes in the direction of each derivative.
 CUBIC = {"pow", "float_power", "lgamma", "digamma", "polygamma", "linalg_det", "cofactors", "cofactor_slope"}
+FAMILIES = re.compile("mvlgamma|.*bessel.*|i[01]e?|.*polynomial.*|erfcx.*|(erfinv|ndtri|sinc)_slope|sinc|ldexp")
+QUARTIC = {"zeta", "zeta_slope"}  # in both arguments
 EXPONENTIAL = {"index_reduce", "scatter_reduce"}  # products: what the rule leaves out for a zero is another product
 
 
@@ -73,4 +76,6 @@ def test_work_grows_at_most_with_the_square_of_the_order(case):
         return
     problem = Problem(case)
     fewer, more = count(problem, 6), count(problem, 12)
-    assert more <= (11 if case.op.name in CUBIC else 4.2) * fewer, f"{case}: {fewer} operations, then {more}"
+    name = case.op.name
+    limit = 16 if name in QUARTIC else 11 if name in CUBIC or FAMILIES.fullmatch(name) else 4.2
+    assert more <= limit * fewer, f"{case}: {fewer} operations, then {more}"

@@ -19,16 +19,18 @@ LN2, LN10 = math.log(2), math.log(10)
 INNER = (-0.9, 0.9)
 POSITIVE = (0.3, 4)
 ANY = (-2, 2)
+BOTH = ("torch", "special")
 
 # -- exponentials and logarithms ---------------------------------------------------------------------------------------
 
 function("exp(input)", "The exponential of each element.", lambda xp, result: result, ANY)
-function("exp2(input)", "Two to the power of each element.", lambda xp, result: result * LN2, ANY)
+function("exp2(input)", "Two to the power of each element.", lambda xp, result: result * LN2, ANY, homes=BOTH)
 function(
     "expm1(input)",
     "The exponential of each element less one, exact near zero.",
-    lambda xp, result: result + 1,
+    lambda xp, input: xp.exp(input),  # not 1 + result, which is zero from -37 on
     ANY,
+    homes=BOTH,
 )
 function("log(input)", "The natural logarithm of each element.", lambda xp, input: 1 / input, POSITIVE)
 function("log2(input)", "The logarithm to base 2 of each element.", lambda xp, input: 1 / (input * LN2), POSITIVE)
@@ -39,6 +41,7 @@ function(
     lambda xp, input: 1 / (input + 1),
     (-0.6, 3),
     node="Log1PBackward0",
+    homes=BOTH,
 )
 
 # -- trigonometric functions -------------------------------------------------------------------------------------------
@@ -106,7 +109,7 @@ function(
     "The logistic function ``1 / (1 + exp(-input))`` of each element, between 0 and 1.",
     lambda xp, result: result * (1 - result),
     ANY,
-    homes=("torch", "nn.functional"),
+    homes=("torch", "nn.functional", "special:expit"),
 )
 function(
     "asinh(input)",

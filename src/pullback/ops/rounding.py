@@ -4,6 +4,7 @@ What is constant between two whole numbers has the derivative zero everywhere, a
 """
 
 from .arithmetic import FLAT, SAME, WRITABLE, pairs
+from .floating import two_tensors
 from .table import elementwise
 
 REAL = {"real": True, **WRITABLE}
@@ -30,6 +31,7 @@ elementwise(
         ((t(2, 3, low=-200, high=200),), {"decimals": -1}),
     ],
     errors=no_order,
+    homes=("torch", "special"),
     **FLAT,
     **REAL,
 )
@@ -87,3 +89,28 @@ elementwise(
     **DIVISION,
     node=("FmodBackward0", "FmodBackward1"),
 )
+
+
+def whole_numbers(t):
+    return [
+        ((t.integers(-30, 30, 2, 3), t.integers(-30, 30, 3)), {}),
+        ((t.integers(0, 99, 3, dtype="uint8"), t.integers(0, 99, 2, 1, dtype="uint8")), {}),
+        ((t.integers(0, 9, 3, dtype="int32"), t.integers(0, 9)), {}),
+        ((t.integers(0, 3, 9), t.integers(0, 3, 9)), {}),
+        ((t.integers(0, 9, 2, 0), t.integers(0, 9, 1)), {}),
+    ]
+
+
+for name, what in (("gcd", "greatest common divisor, which is zero for two zeros"), ("lcm", "least common multiple")):
+    elementwise(
+        f"{name}(input, other)",
+        f"The {what}, of integers; it is never negative.",
+        prepare=two_tensors(name),
+        samples=whole_numbers,
+        errors=lambda t: [
+            ((t(3), t(3)), {}, NotImplementedError),
+            ((t.bools(3), t.bools(3)), {}, NotImplementedError),
+            ((t.integers(0, 9, 3), 2), {}, TypeError),
+        ],
+        **REAL,
+    )

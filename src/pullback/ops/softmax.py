@@ -44,6 +44,7 @@ composite(
     types=TO_FLOATING,
     operands=("input",),
     prepare=prepare_logsumexp,
+    homes=("torch", "special"),
     out=True,
     samples=lambda t: [
         ((t(2, 3, 4), 1), {}),
@@ -137,19 +138,19 @@ def dim_of(value, dim):
     return dim if value.ndim else None
 
 
-BOTH = ("torch", "nn.functional")
+PUBLIC = ("torch", "nn.functional", "special")
 softmax_like(
     "softmax",
     "The exponentials along a dimension, divided by their sum. ``dtype`` is cast to first.",
     formula_softmax,
-    BOTH,
+    PUBLIC,
     vjp={"input": pull_softmax},  # the formula's own would compute the result again
 )
 softmax_like(
     "log_softmax",
     "The logarithm of :func:`softmax`, computed without overflow. ``dtype`` is cast to first.",
     formula_log_softmax,
-    BOTH,
+    PUBLIC,
     vjp={"input": pull_log_softmax},
 )
 softmax_like(

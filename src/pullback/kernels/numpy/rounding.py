@@ -43,4 +43,7 @@ def fmod(input, other):
     return np.fmod(input, other)
 
 
+enter("gcd", np.gcd, "i")
+enter("lcm", np.lcm, "i")
+
 UFUNCS.update(round=np.rint, floor_divide=np.floor_divide, remainder=np.remainder, fmod=np.fmod)

@@ -1,7 +1,7 @@
 """Kernels of special functions. Most are SciPy's, which is imported when the first of them is called."""
 
-from functools import cache
-from math import factorial, inf, log, pi
+from functools import cache, update_wrapper
+from math import factorial, inf, log, perm, pi, sqrt
 
 import numpy as np
 
@@ -15,14 +15,79 @@ def scipy_function(name):
     return getattr(special, name)
 
 
+def exact_product(a, b):
+    """The product of two float64 arrays as a rounded one and what that leaves out (Dekker 1971)."""
+    product, (ah, al), (bh, bl) = a * b, halves(a), halves(b)
+    return product, ((ah * bh - product) + ah * bl + al * bh) + al * bl
+
+
+def halves(a):
+    """A float64 array as the sum of two of 26 digits each (Veltkamp 1968)."""
+    scaled = 134217729.0 * a
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def in_double(compute):
+    """Compute in float64, whatever the floating dtype of the input, in which the result is given."""
+
+    def computed(input, *args):
+        return np.asarray(compute(np.asarray(input, np.float64), *args), input.dtype)
+
+    return update_wrapper(computed, compute)
+
+
+# -- the error function, and the normal distribution -------------------------------------------------------------------
+
+
+def exponential_of_square(x, scale):
+    """``exp(scale * x**2)``, to the last digits: the square's rounding error would be multiplied by its size."""
+    square, rest = exact_product(*[np.clip(x, -1e8, 1e8)] * 2)
+    return np.exp(scale * square) * (1 + scale * rest)
+
+
+@defined_for("f")
+@in_double
+def exp_square(input, scale):
+    return exponential_of_square(input, scale)
+
+
 @defined_for("f")
 def erf(input):
     return scipy_function("erf")(input)
 
 
 @defined_for("f")
+@in_double
 def erfc(input):
-    return scipy_function("erfc")(input)
+    tail = scipy_function("erfcx")(np.maximum(input, 0)) * exponential_of_square(input, -1.0)
+    return np.where(input > 1, tail, scipy_function("erfc")(input))
+
+
+@defined_for("f")
+@in_double
+def erfcx(input):
+    return scaled_erfc(input)
+
+
+def scaled_erfc(x):
+    scaled = scipy_function("erfcx")(np.abs(x))
+    return np.where(x < 0, 2 * exponential_of_square(x, 1.0) - scaled, scaled)
+
+
+@defined_for("f")
+@in_double
+def erfcx_moment(input, n):
+    """By the recurrence ``I[k + 1] = k / 2 * I[k - 1] - x * I[k]``: upwards for x below 1, and above, where that cancels,
+    by the continued fraction of the quotients, ``I[k] / I[k - 1] = k / 2 / (x + I[k + 1] / I[k])``."""
+    moments = [scaled_erfc(input), 1 / sqrt(pi) - input * scaled_erfc(input)]
+    for k in range(1, n):
+        moments.append(k / 2 * moments[k - 1] - input * moments[k])
+    quotient, product, x = 0.0, 1.0, np.maximum(input, 1)
+    for k in range(n + int(200 / np.square(x.min(initial=100))) + 20, 0, -1):
+        quotient = k / 2 / (x + quotient)
+        product = product * quotient if k <= n else product
+    return np.where(input > 1, scaled_erfc(x) * product, moments[n])
 
 
 @defined_for("f")
@@ -31,33 +96,61 @@ def erfinv(input):
 
 
 @defined_for("f")
-def lgamma(input):
-    return np.where(input == -inf, inf, scipy_function("gammaln")(input)).astype(input.dtype, copy=False)
+@in_double
+def erfinv_slope(input):
+    """``exp(y**2) = erfcx(y) / erfc(y)`` for ``y = erfinv(x)``, where ``erfc(y)`` is ``1 - x``."""
+    size = np.abs(input)
+    slope = sqrt(pi) / 2 * scipy_function("erfcx")(scipy_function("erfinv")(size)) / (1 - size)
+    return np.where(size == 1, inf, slope)
+
+
+def lower_tail(x):
+    """``2 * exp(x**2 / 2) * ndtr(x)``, for x that is not positive."""
+    return scipy_function("erfcx")(np.minimum(x, 0) * -sqrt(0.5))
 
 
 @defined_for("f")
-def digamma(input):
-    return scipy_function("psi")(input)
+@in_double
+def ndtr(input):
+    return normal_distribution(input)
+
+
+def normal_distribution(x):
+    below = lower_tail(x) * exponential_of_square(x, -0.5) / 2
+    return np.where(x < -1, below, scipy_function("ndtr")(x))
 
 
 @defined_for("f")
-def polygamma(input, n):
-    if n == 0:
-        return digamma(input)
-    x = np.asarray(input, np.float64)
-    if n == 1:
-        result = trigamma(x)
-    else:
-        result = (-1) ** (n + 1) * factorial(n) * scipy_function("zeta")(n + 1, x)
-    return result.astype(input.dtype)
+@in_double
+def log_ndtr(input):
+    far = np.log(lower_tail(input) / 2) - np.square(input) / 2
+    near = np.log(normal_distribution(np.clip(input, -1, 0)))
+    right = np.log1p(-normal_distribution(-np.maximum(input, 0)))
+    return np.where(input < -1, far, np.where(input < 0, near, right)) + 0 * input
 
 
-def trigamma(x):
-    """The derivative of digamma; for x below 1/2 by reflection, ``ψ'(x) + ψ'(1 - x) = π² / sin²(π x)``."""
-    is_reflected, is_pole = x < 0.5, (x <= 0) & (x == np.floor(x))
-    zeta = scipy_function("zeta")(2, np.where(is_reflected, 1 - x, x))
-    sine = np.where(is_pole, 0, np.sin(pi * (x - 2 * np.round(x / 2))))
-    return np.where(is_reflected, np.square(pi / sine) - zeta, zeta)
+@defined_for("f")
+@in_double
+def hazard(input):
+    left = sqrt(2 / pi) / lower_tail(input)
+    right = exponential_of_square(np.maximum(input, 0), -0.5) / sqrt(2 * pi) / normal_distribution(input)
+    return np.where(input < 0, left, right)
+
+
+@defined_for("f")
+def ndtri(input):
+    return scipy_function("ndtri")(input)
+
+
+@defined_for("f")
+@in_double
+def ndtri_slope(input):
+    """As ``erfinv_slope``, by the nearer end."""
+    end = np.minimum(input, 1 - input)
+    return np.where(end == 0, inf, sqrt(2 * pi) / 2 * lower_tail(scipy_function("ndtri")(end)) / end)
+
+
+# -- logarithms --------------------------------------------------------------------------------------------------------
 
 
 @defined_for("f")
@@ -105,13 +198,66 @@ def complex_logaddexp(input, other):
 
 @defined_for("f")
 def logit(input, eps=None):
-    if eps is not None:
-        input = input.clip(eps, 1 - eps)
-    return np.log(input / (1 - input))
+    return scipy_function("logit")(input if eps is None else input.clip(eps, 1 - eps))
+
+
+@defined_for("f")
+def xlog1py(input, other):
+    dtype = dtype_of((input, other))
+    return scipy_function("xlog1py")(np.asarray(input, dtype), np.asarray(other, dtype))
+
+
+@defined_for("f")
+def entr(input):
+    return scipy_function("entr")(input)
+
+
+# -- sin(x) / x --------------------------------------------------------------------------------------------------------
 
 
 @defined_for("fc")
 def sinc(input):
-    angle = input * pi
-    safe = np.where(angle == 0, 1, angle)
-    return np.where(angle == 0, 1, np.sin(safe) / safe).astype(input.dtype)
+    return sinc_of_order(input, 0, pi)
+
+
+@defined_for("f")
+def spherical_bessel_j0(input):
+    return sinc_of_order(input, 0, 1.0)
+
+
+@defined_for("fc")
+def sinc_slope(input, order, unit):
+    return sinc_of_order(input, order, unit)
+
+
+def sinc_of_order(input, order, unit):
+    """The derivatives of ``f(x) = sin(u x) / (u x)``. Those of ``x * f(x)`` give a recurrence, ``x f[n] + n f[n - 1] =
+    u**(n - 1) * sin(u x + n π / 2)``, which cancels near zero; there they are the power series."""
+    x = np.asarray(input, np.complex128 if input.dtype.kind == "c" else np.float64)
+    is_near = np.abs(unit * x) < order + 1
+    far, near = np.where(is_near, 1, x), np.where(is_near, unit * x, 0)
+    sines = [sine(far, unit), cosine(far, unit)]
+    value = sines[0] / (unit * far)
+    for n in range(1, order + 1):
+        value = (unit ** (n - 1) * (-1) ** (n // 2) * sines[n % 2] - n * value) / far
+    coefficients = [taylor_of_sinc(k, order) for k in range(2 * (order + 1) + 20)]
+    series = unit**order * np.polynomial.polynomial.polyval(near, coefficients)
+    return np.asarray(np.where(is_near, series, value), input.dtype)
+
+
+def taylor_of_sinc(k, order):
+    """The coefficient of ``x**k`` in the derivative of some order of ``sin(x) / x``."""
+    n = k + order
+    return 0.0 if n % 2 else (-1) ** (n // 2) * perm(n, order) / factorial(n + 1)
+
+
+def sine(x, unit):
+    """``sin(unit * x)``; multiples of π by the distance to the nearest."""
+    if unit != pi:
+        return np.sin(x)
+    nearest = np.round(np.real(x))
+    return np.sin(pi * (x - nearest)) * (1 - 2 * (nearest % 2))
+
+
+def cosine(x, unit):
+    return sine(x + 0.5, unit) if unit == pi and np.isrealobj(x) else np.cos(unit * x)
