@@ -8,6 +8,27 @@ from numeric import array, noise
 
 HUGE = 1e100  # sums of such overflow
 
+# Operations that read one triangle of Hermitian matrices, and those that take a triangular one: what they move within.
+HERMITIAN = ("linalg_eigh", "linalg_eigvalsh", "linalg_cholesky", "linalg_cholesky_ex", "cholesky")
+TRIANGULAR = {"cholesky_solve": 1, "cholesky_inverse": 0}
+# Complex vectors have phases, on which a random loss depends: these have tests of their own in test_factorizations.py.
+HAVE_PHASES = ("linalg_eigh", "linalg_svd")
+
+
+def projection(case, number):
+    """What makes of any direction one in which the function of a leaf is defined; None where that is every direction."""
+    if case.op.name in HERMITIAN or case.kwargs.get("hermitian") is True:
+        return lambda array: array + np.conj(np.swapaxes(array, -1, -2))
+    if TRIANGULAR.get(case.op.name) == number:
+        return lambda array: triangular(array, case.kwargs.get("upper"))
+    return None
+
+
+def triangular(array, upper):
+    """The triangle, with a real diagonal."""
+    diagonal = np.eye(array.shape[-1]) * array
+    return (np.triu if upper else np.tril)(array) - (1j * diagonal.imag if np.iscomplexobj(array) else 0)
+
 
 class Problem:
     """A case in one dtype: ``primals`` are the leaves to differentiate by, ``cotangents`` random ones for the outputs.
@@ -19,6 +40,10 @@ class Problem:
     def __init__(self, case, dtype="float64"):
         self.case, self.dtype = case, dtype
         self.leaves = case.arrays(dtype)
+        for number in case.diff:
+            project = projection(case, number)
+            if project and case.op.name not in HERMITIAN:
+                self.leaves[number] = project(self.leaves[number])
         self.primals = [np.asarray(self.leaves[i]) for i in case.diff]
         self.rng = np.random.default_rng(case.seed)
         result = flat(self.call(pullback, tensors(pullback, self.primals, True)))
@@ -34,8 +59,13 @@ class Problem:
         return within and all(value.dtype.name in ("float64", "complex128") for value in self.values)
 
     def like(self, arrays):
-        """Random arrays of the same shapes and dtypes."""
-        return [noise(self.rng, a) for a in arrays]
+        """Random arrays of the same shapes and dtypes; in the place of primals, such as these may move along."""
+        drawn = [noise(self.rng, a) for a in arrays]
+        for number, primal in zip(self.case.diff, self.primals, strict=True):
+            project = projection(self.case, number)
+            if project:
+                drawn = [project(d) if a is primal else d for a, d in zip(arrays, drawn, strict=True)]
+        return drawn
 
     def call(self, lib, primals, function=None):
         """The result for tensors in the place of the primals."""
@@ -97,6 +127,8 @@ def problems_of(case, kinds=("float64", "complex128", "mixed")):
         if kind != "float64" and (case.op.real or "float64" not in case.dtypes):
             continue
         if kind == "mixed" and len(case.diff) < 2:
+            continue
+        if kind != "float64" and case.op.name in HAVE_PHASES:
             continue
         try:
             problem = Problem(case, kind)

@@ -65,7 +65,8 @@ def difference(case, torch, dtype):
     try:
         assert len(got) == len(want), f"{len(got)} outputs, expected {len(want)}"
         for i, (g, w) in enumerate(zip(got, want, strict=True)):
-            compare(g, w, f"output {i}", RTOL.get(dtype, 1e-6))
+            own = RTOL.get(str(getattr(w, "dtype", "")).removeprefix("torch."), 0)  # where the sample has a dtype
+            compare(g, w, f"output {i}", max(own, RTOL.get(dtype, 1e-6)))
     except AssertionError as error:
         return str(error)
     return None
@@ -137,7 +138,7 @@ def layouts(array_):
 
 def laid_out(case, number):
     """The case's tensors, those of some dimensions in another layout."""
-    made = []
+    made, wanted = [], case.tensors(pullback, requires_grad=True)
     for i, leaf in enumerate(case.leaves):
         strided = layouts(leaf)[number] if leaf.ndim and leaf.size and case.dtypes[i] != "bfloat16" else None
         tensor = (
@@ -145,14 +146,18 @@ def laid_out(case, number):
             if strided is None
             else pullback.from_numpy(strided)
         )
-        made.append(tensor.requires_grad_() if i in case.diff else tensor)
+        made.append(tensor.requires_grad_(wanted[i].requires_grad))
     return made
 
 
 NEEDS_STRIDES = ("view", "as_strided", "view_as_real", "view_as_complex")  # these refuse or read the layout
+# Complex eigenvectors have phases, on which a random loss depends, and some of these have no derivative.
+NO_RANDOM_LOSS = ("linalg_eig", "linalg_ldl_factor_ex", "linalg_ldl_solve", "linalg_qr-4", "linalg_qr-5")
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.op.name not in NEEDS_STRIDES], ids=str)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if not {c.op.name, str(c)} & {*NEEDS_STRIDES, *NO_RANDOM_LOSS}], ids=str
+)
 def test_layout_of_the_operands_changes_nothing(case):
     plain = case.tensors(pullback, requires_grad=True)
     for number in range(2):

@@ -10,6 +10,7 @@ from numpy import generic, ndarray
 from ..clock import tick
 from ..interpreters import Value, run
 from ..interpreters.dual import differentiable, kind_of, read, shape_of
+from ..ops.results import named_tuple
 from ..ops.table import KEEP, Op
 from .graph import Node, node_name_of, node_type
 from .hooks import born
@@ -55,28 +56,9 @@ def pack(op: Op, outputs: list) -> Any:
     return return_type(op)(*outputs)
 
 
-_return_types: dict[str, type] = {}
-
-
 def return_type(op: Op) -> type:
-    made = _return_types.get(op.name)
-    if made is None:
-        name = op.name if op.function else op.node.rstrip("0123456789").removesuffix("Backward").lower()
-        made = _return_types.setdefault(op.name, _make_return_type(name, op.outputs))
-    return made
-
-
-def _make_return_type(name: str, fields: tuple[str, ...]) -> type:
-    from collections import namedtuple
-
-    made = namedtuple(name, fields)  # type: ignore[misc]
-
-    def show(self: Any) -> str:
-        body = ",\n".join(f"{f}={value!r}" for f, value in zip(fields, self, strict=True))
-        return f"torch.return_types.{name}(\n{body})"
-
-    made.__repr__ = show  # type: ignore[assignment,method-assign]
-    return made
+    name = op.name if op.function else op.node.rstrip("0123456789").removesuffix("Backward").lower()
+    return named_tuple(name, op.outputs)
 
 
 def as_numbers(op: Op, args: tuple) -> tuple:
