@@ -263,3 +263,26 @@ class PReLU(Module):
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
+
+
+class RReLU(Activation):
+    """``x`` where positive, and elsewhere its product with a slope drawn from [lower, upper), in training."""
+
+    function = "rrelu"
+
+    def __init__(self, lower: float = 0.125, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__(lower=lower, upper=upper, inplace=inplace)
+
+    def forward(self, input: Any) -> Any:
+        """The function of the input."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+
+class Softmax2d(Module):
+    """The softmax over the channels of each place of pictures, (N, C, H, W) or (C, H, W)."""
+
+    def forward(self, input: Any) -> Any:
+        """A tensor of the input's shape."""
+        if input.dim() not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
+        return F.softmax(input, -3)

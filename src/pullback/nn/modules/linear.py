@@ -57,6 +57,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A :class:`Linear` by the name that PyTorch has for it inside of attention."""
+
+
 def reset_weight_and_bias(weight: Any, bias: Any) -> None:
     """The initial values of linear and convolution layers: uniform in ±1/√fan_in, the weight drawn first."""
     init.kaiming_uniform_(weight, a=math.sqrt(5))

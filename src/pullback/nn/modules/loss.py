@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 from .. import functional as F
+from .distance import PairwiseDistance
 from .module import Module
 
 
@@ -194,3 +195,199 @@ class BCEWithLogitsLoss(WeightedLoss):
         return F.binary_cross_entropy_with_logits(
             input, target, weight=self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
+
+
+# -- of margins, counts and sequences ----------------------------------------------------------------------------------
+
+
+class OptionedLoss(Loss):
+    """A loss whose options become attributes, and are passed on to its function at every call."""
+
+    function: str
+
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", **options: Any
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self._options = tuple(options)
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    def forward(self, *tensors: Any) -> Any:
+        """The loss's function of the same tensors."""
+        options = {name: getattr(self, name) for name in self._options}
+        return getattr(F, self.function)(*tensors, **options, reduction=self.reduction)
+
+
+class SoftMarginLoss(OptionedLoss):
+    """``log(1 + exp(-target * input))``, of targets 1 and -1."""
+
+    function = "soft_margin_loss"
+
+
+class HingeEmbeddingLoss(OptionedLoss):
+    """The input, a distance, where the target is 1, and what it lacks to ``margin`` where the target is -1."""
+
+    function = "hinge_embedding_loss"
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, margin=margin)
+
+
+class CosineEmbeddingLoss(OptionedLoss):
+    """``1 - cos`` of the angle between two inputs' rows where the target is 1, ``max(0, cos - margin)`` where it is -1."""
+
+    function = "cosine_embedding_loss"
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, margin=margin)
+
+
+class MarginRankingLoss(OptionedLoss):
+    """``max(0, margin - target * (input1 - input2))``, of targets 1 and -1."""
+
+    function = "margin_ranking_loss"
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, margin=margin)
+
+
+class TripletMarginLoss(OptionedLoss):
+    """``max(0, margin + d(anchor, positive) - d(anchor, negative))``, of distances of order ``p``."""
+
+    function = "triplet_margin_loss"
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        if margin <= 0:
+            raise ValueError(f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead")
+        super().__init__(size_average, reduce, reduction, margin=margin, p=p, eps=eps, swap=swap)
+
+
+class TripletMarginWithDistanceLoss(OptionedLoss):
+    """:class:`TripletMarginLoss` with any function of two tensors as the distance; by default ``pairwise_distance``."""
+
+    function = "triplet_margin_with_distance_loss"
+
+    def __init__(
+        self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False, reduction: str = "mean"
+    ) -> None:
+        if margin <= 0:
+            raise ValueError(
+                f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
+            )
+        measure = distance_function or PairwiseDistance()
+        super().__init__(reduction=reduction, distance_function=measure, margin=margin, swap=swap)
+
+
+class MultiLabelMarginLoss(OptionedLoss):
+    """What each class that is no target lacks to be 1 below each target's score, over all classes."""
+
+    function = "multilabel_margin_loss"
+
+
+class MultiLabelSoftMarginLoss(WeightedLoss):
+    """The binary cross entropy of the sigmoid of scores, averaged over the classes."""
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """Scores and targets 0 or 1, (N, C)."""
+        return F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)
+
+
+class MultiMarginLoss(WeightedLoss):
+    """What each wrong class lacks to be ``margin`` below the target's score, to the power ``p``, over all classes."""
+
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        weight: Any = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        if p not in (1, 2):
+            raise ValueError(f"only p == 1 and p == 2 supported, got {p}")
+        if weight is not None and weight.dim() != 1:
+            raise ValueError(f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.dim()}D instead")
+        self.p, self.margin = p, margin
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """Scores (N, C) and classes (N,)."""
+        options = {"p": self.p, "margin": self.margin, "weight": self.weight, "reduction": self.reduction}
+        return F.multi_margin_loss(input, target, **options)
+
+
+class PoissonNLLLoss(OptionedLoss):
+    """The negative log likelihood of counts under Poisson distributions whose rates, or their logarithms, are the input."""
+
+    function = "poisson_nll_loss"
+
+    def __init__(
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        size_average: bool | None = None,
+        eps: float = 1e-8,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, log_input=log_input, full=full, eps=eps)
+
+
+class GaussianNLLLoss(OptionedLoss):
+    """The negative log likelihood of targets under normal distributions of mean ``input`` and variance ``var``."""
+
+    function = "gaussian_nll_loss"
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction, full=full, eps=eps)
+
+
+class CTCLoss(OptionedLoss):
+    """Minus the log-probability that a sequence of distributions is read as a target, repetitions and blanks left out.
+
+    Args:
+        blank: the class of blanks.
+        zero_infinity: whether targets that cannot be read cost nothing.
+    """
+
+    function = "ctc_loss"
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction, blank=blank, zero_infinity=zero_infinity)
+
+
+class NLLLoss2d(NLLLoss):
+    """The old name of :class:`NLLLoss`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn("NLLLoss2d has been deprecated. Please use NLLLoss instead.", FutureWarning, stacklevel=2)
+        super().__init__(*args, **kwargs)
