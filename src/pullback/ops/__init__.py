@@ -27,6 +27,7 @@ from . import (
     folding,
     fourier,
     gamma,
+    grouped,
     indexing,
     joining,
     least_squares,

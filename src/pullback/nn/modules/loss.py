@@ -1,10 +1,13 @@
 """Losses: modules that hold the options of a loss function of ``nn.functional``, and call it."""
 
+import math
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 from .. import functional as F
 from .distance import PairwiseDistance
+from .linear import Linear
 from .module import Module
 
 
@@ -391,3 +394,70 @@ class NLLLoss2d(NLLLoss):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         warnings.warn("NLLLoss2d has been deprecated. Please use NLLLoss instead.", FutureWarning, stacklevel=2)
         super().__init__(*args, **kwargs)
+
+
+@dataclass
+class LinearCrossEntropyOptions:
+    """How PyTorch saves memory in :class:`LinearCrossEntropyLoss`; here nothing depends on it."""
+
+    allow_retain_graph: bool = False
+    batch_chunk_size: int | None = None
+    chunking_method: str | None = "auto"
+    acc_policy: str = "auto"
+    acc_dtype: Any = None
+
+    def __post_init__(self) -> None:
+        if self.acc_policy not in ("accurate", "balanced", "compact", "auto"):
+            raise ValueError(f"invalid acc_policy: {self.acc_policy!r}")
+
+
+class LinearCrossEntropyLoss(WeightedLoss):
+    """:class:`CrossEntropyLoss` of the scores that a layer of its own gives.
+
+    Args:
+        in_features, num_classes: the sizes of the layer's input, and of its output.
+        out_features: more dimensions of the output, behind that of the classes.
+        bias: whether the layer has a bias.
+        weight, ignore_index, label_smoothing, reduction: as for :class:`CrossEntropyLoss`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: LinearCrossEntropyOptions | None = None,
+    ) -> None:
+        super().__init__(weight, reduction=reduction)
+        self.num_classes, self.out_features, self.options = num_classes, out_features, options
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+        size = num_classes * math.prod(out_features)
+        self.linear = Linear(in_features, size, bias=bias, device=device, dtype=dtype)
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """Inputs (N, in_features) and classes (N, …), or probabilities (N, C, …)."""
+        linear: Any = self.linear
+        shape = (self.num_classes, *self.out_features)
+        return F.linear_cross_entropy(
+            *(input, linear.weight.reshape(*shape, -1), target),
+            linear_bias=None if linear.bias is None else linear.bias.reshape(shape),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        shown = ("num_classes", "out_features", "reduction", "ignore_index", "label_smoothing", "options")
+        values = {name: getattr(self, name) for name in shown}
+        parts = [f"in_features={self.linear.in_features}", *[f"{name}={value}" for name, value in values.items()]]
+        return ", ".join([*parts[:3], f"bias={self.linear.bias is not None}", *parts[3:]])

@@ -109,8 +109,8 @@ class Embedding(Table):
         sparse: bool = False,
     ) -> "Embedding":
         """An embedding over given vectors, (num_embeddings, embedding_dim), that are not learnt if ``freeze``."""
-        settings: Any = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-        return cls(*rows_and_columns(embeddings), *settings, _weight=embeddings, _freeze=freeze)
+        settings: Any = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, freeze)
+        return cls(*rows_and_columns(embeddings), *settings)
 
     def extra_repr(self) -> str:
         return self._shown("padding_idx", "max_norm", "norm_type", "scale_grad_by_freq", "sparse")
