@@ -124,8 +124,10 @@ def choose(overload: Overload, args: tuple) -> Any:
     return inplace.write(op, args) if in_place and in_place[0] else call(op, args)
 
 
-def write_out(out: Any, result: Any) -> Tensor:
-    """Store a result in the tensor that the caller passed as ``out``."""
+def write_out(out: Any, result: Any) -> Any:
+    """Store a result in the tensor that the caller passed as ``out``, or several in as many."""
+    if isinstance(result, tuple):
+        return type(result)(*[write_out(o, r) for o, r in zip(out, result, strict=True)])
     if out.requires_grad or getattr(result, "requires_grad", False):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "

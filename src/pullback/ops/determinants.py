@@ -157,6 +157,7 @@ slogdet = op(
     prepare=prepare_det("linalg.slogdet"),
     homes=("linalg:slogdet",),
     method=False,
+    out=True,
     samples=determinant_samples,
     errors=lambda t: [*determinant_errors(t), ((t(2, 2, dtype="float16"),), {}, RuntimeError)],
 )
@@ -166,6 +167,7 @@ composite(
     lambda xp, input: xp.linalg_slogdet(input),
     outputs=slogdet.outputs,
     prepare=slogdet.prepare,
+    out=True,
     node="LinalgSlogdetBackward0",
     samples=determinant_samples,
     errors=determinant_errors,

@@ -257,7 +257,7 @@ def powers(x, n):
     ones = x.new_ones(tuple(x.shape)) if x.dtype.category >= FLOATING else x.new_ones(tuple(x.shape), dtype=int64)
     if n < 2:
         return ones[..., :n]
-    return perform(TABLE["cat"], [ones, x.expand(*x.shape[:-1], n - 1).cumprod(-1)], -1)
+    return perform(TABLE["cat"], [ones, x.expand(*x.shape[:-1], n - 1).cumprod(-1)], x.ndim - 1)
 
 
 def choose_vander(x, N):

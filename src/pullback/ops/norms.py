@@ -37,8 +37,8 @@ def steepest(xp, input, norm, ord, dim):
 
 def order(op_name, ord):
     """The order of a norm as a Python number."""
-    if isinstance(ord, str):
-        raise TypeError(f"{op_name}(): argument 'ord' (position 2) must be Number, not str")
+    if ord is None or isinstance(ord, str):
+        raise TypeError(f"{op_name}(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
     ord = ord.item() if hasattr(ord, "item") else ord
     if isinstance(ord, complex):
         raise RuntimeError(f"{op_name}: Expected a non-complex scalar as the order of norm, but got {ord}")
@@ -172,15 +172,23 @@ def choose_matrix_norm(input, ord, dim, keepdim, dtype):
     if ord in SPECTRAL:
         return spectral_norm(input if dtype is None else input.to(dtype), ord, dim, keepdim)
     summed, left = dim if abs(ord) == 1 else dim[::-1]
-    sums = perform(*over(input, 1, (summed,), keepdim, dtype))
+    norm, args = over(input, 1, (summed,), keepdim, dtype)
+    sums = perform(norm, *args)
     left -= left > summed and not keepdim
-    return None, getattr(sums, EXTREMES[ord])(left, keepdim)
+    return None, extreme(sums, ord, left, keepdim)
+
+
+def extreme(values, ord, dim, keepdim):
+    """The largest or the smallest of some norms; the largest of none is zero."""
+    if ord > 0 and not values.shape[dim]:
+        return values.sum(dim, keepdim)
+    return getattr(values, EXTREMES[ord])(dim, keepdim)
 
 
 def spectral_norm(input, ord, dim, keepdim):
     """The norms that are the largest, the smallest or the sum of the singular values."""
     values = perform(TABLE["linalg_svdvals"], input.movedim(dim, (-2, -1)), None)
-    result = values.sum(-1) if ord == "nuc" else getattr(values, EXTREMES[ord])(-1)
+    result = values.sum(-1) if ord == "nuc" else extreme(values, ord, values.ndim - 1, False)
     for d in sorted(dim) if keepdim else ():
         result = result.unsqueeze(d)
     return None, result

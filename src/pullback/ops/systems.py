@@ -149,6 +149,7 @@ solve_ex = op(
     prepare=prepare_solve,
     homes=("linalg:solve_ex",),
     method=False,
+    out=True,
     samples=lambda t: [
         ((sample_matrix(t), t(3, 2)), {}),
         ((sample_matrix(t), t(3)), {}),
@@ -209,6 +210,7 @@ inv_ex = op(
     prepare=prepare_inverse,
     homes=("linalg:inv_ex",),
     method=False,
+    out=True,
     samples=lambda t: [
         ((sample_matrix(t),), {}),
         ((sample_matrix(t, 2),), {"check_errors": True}),
@@ -350,6 +352,7 @@ composite(
     outputs=("solution", "cloned_coefficient"),
     operands=("input", "A"),
     prepare=prepare_old_triangular,
+    out=True,
     samples=lambda t: [
         ((t(3, 2), sample_matrix(t)), {}),
         ((t(2, 3, 2), sample_matrix(t), False, True), {}),
