@@ -4,6 +4,9 @@ A histogram is made of steps: the edges of its bins, the bin of each element (th
 dropped), and the sums of the weights in each bin.
 """
 
+from collections import namedtuple
+from functools import cache
+
 from ..dtypes import float32, float64, int64
 from .checks import INTEGER
 from .searching import search
@@ -183,10 +186,10 @@ def tallied(points, edges, weight, density):
     """The sums of weights (by default, of ones) in a grid of bins, from points of shape (number, dims)."""
     sides = [len(e) - 1 for e in edges]
     weight = points.detach().new_ones(len(points)) if weight is None else weight.flatten()
-    place, is_out = 0, False
+    place = is_out = points.new_zeros(points.shape[0], dtype=int64)
     for d, (e, side) in enumerate(zip(edges, sides, strict=True)):
         found = between(points.detach()[:, d], e.detach())
-        place, is_out = place * side + found, (found == side) | is_out
+        place, is_out = place * side + found, (found == side).logical_or(is_out)
     total = 1
     for side in sides:
         total *= side
@@ -254,20 +257,13 @@ def choose_histogramdd(input, bins, range, weight, density):
     return None, result_type()(tallied(points, edges, weight, density), tuple(edges))
 
 
+@cache
 def result_type():
     """The named tuple that ``histogramdd`` returns."""
-    global _result_type
-    if _result_type is None:
-        from collections import namedtuple
+    made = namedtuple("histogramdd", ("hist", "bin_edges"))  # type: ignore
+    made.__repr__ = lambda self: f"torch.return_types.histogramdd(\nhist={self.hist!r},\nbin_edges={self.bin_edges!r})"  # type: ignore
+    return made
 
-        _result_type = namedtuple("histogramdd", ("hist", "bin_edges"))
-        _result_type.__repr__ = lambda self: (
-            f"torch.return_types.histogramdd(\nhist={self.hist!r},\nbin_edges={self.bin_edges!r})"
-        )
-    return _result_type
-
-
-_result_type = None
 
 overload(
     "histogramdd(input, bins, range=None, weight=None, density=False)",
