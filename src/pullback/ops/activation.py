@@ -120,6 +120,16 @@ def is_cut(input, min_val, max_val):
     return (input <= min_val) | (input >= max_val)
 
 
+def check_hardtanh(input, min_val, max_val):
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}")
+    if input.dtype.category == 1 and not input.dtype.is_signed and min_val < 0:
+        raise RuntimeError(
+            f"cannot do hardtanh on an unsigned type with negative limits, got {min_val} for {input.dtype}"
+        )
+    return input, min_val, max_val
+
+
 hardtanh = elementwise(
     "hardtanh(input, min_val=-1.0, max_val=1.0)",
     "The input cut off at two limits, where the derivative is zero.",
@@ -130,8 +140,9 @@ hardtanh = elementwise(
     },
     jvp={"input": lambda xp, tangent, input, min_val, max_val: xp.where(is_cut(input, min_val, max_val), 0, tangent)},
     real=True,
+    prepare=check_hardtanh,
     samples=of_shapes({"min_val": -0.25, "max_val": 2.25}, {"max_val": 3}),
-    errors=lambda t: [((t.bools(3),), {}, RuntimeError)],
+    errors=lambda t: [((t.bools(3),), {}, RuntimeError), ((t(3), 1.0, -1.0), {}, ValueError)],
     **HIDDEN,
 )
 with_inplace(hardtanh, "hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False)")

@@ -7,7 +7,7 @@ from .checks import dim as checked_dim
 from .losses import BOTH, HOME, broadcast, given_reduction, reduced
 from .matrix_checks import is_half, need_broadcast
 from .norms import steepest
-from .steps import INTERNAL, fitted, need_tensors, perform
+from .steps import INTERNAL, fitted, need_tensors
 from .systems import batch_matrices
 from .table import COMMON, TABLE, composite, op, overload
 
@@ -260,7 +260,7 @@ composite(
 
 def chosen(condition, value):
     """The value where a condition holds, and zero elsewhere."""
-    return perform(TABLE["where"], condition, value, 0)
+    return value.where(condition, 0)
 
 
 def choose_hinge_embedding_loss(input, target, margin, size_average, reduce, reduction):
@@ -286,7 +286,7 @@ def choose_margin_ranking_loss(input1, input2, target, margin, size_average, red
             f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
             f"{list(input1.shape)}, input2: {list(input2.shape)}, target: {list(target.shape)}"
         )
-    return None, reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    return None, reduced((-target * (input1 - input2) + float(margin)).clamp_min(0), reduction)
 
 
 overload(

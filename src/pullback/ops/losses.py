@@ -26,6 +26,9 @@ def given_reduction(reduction, size_average=None, reduce=None):
         )
     if type(reduction) is int and 0 <= reduction < 3:
         return REDUCTIONS[reduction]
+    if reduction == "elementwise_mean":
+        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=5)
+        return "mean"
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction; expected 'mean', 'sum' or 'none'")
     return reduction
@@ -35,6 +38,13 @@ def floating(name, input):
     """Raise unless the input's dtype is a real floating one."""
     if not input.dtype.is_floating_point:
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype}; expected a floating-point tensor')
+
+
+def real(name, *tensors):
+    """Raise for complex tensors, which losses are not defined for."""
+    for tensor in tensors:
+        if tensor.dtype.is_complex:
+            raise NotImplementedError(f'"{name}" not implemented for {tensor.dtype}; expected real numbers')
 
 
 def in_single(formula):
@@ -136,6 +146,10 @@ def weighted(losses, weight, reduction):
 def choose_mse_loss(input, target, size_average, reduce, reduction, weight):
     need_tensors("mse_loss", input=input, target=target)
     reduction = given_reduction(reduction, size_average, reduce)
+    if weight is not None:
+        check_element_weight(weight, input)
+    else:
+        real("mse_loss", input, target)
     input, target = same_shape("mse_loss", input, target)
     if not (input.dtype.is_floating_point or target.dtype.is_floating_point):
         floating("mse_loss", input)
@@ -208,6 +222,7 @@ def choose_smooth_l1_loss(input, target, size_average, reduce, reduction, beta):
     reduction = given_reduction(reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}.")
+    real("smooth_l1_loss", input, target)
     input, target = same_shape("smooth_l1_loss", input, target)
     if beta == 0:
         return None, reduced((input - target).abs(), reduction)
@@ -258,6 +273,7 @@ def choose_huber_loss(input, target, reduction, delta, weight):
     reduction = given_reduction(reduction)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}.")
+    real("huber_loss", input, target)
     input, target = same_shape("huber_loss", input, target)
     floating("huber_loss", input if input.dtype.is_floating_point else target)
     if weight is None:
@@ -406,6 +422,7 @@ def choose_with_logits(input, target, weight, size_average, reduce, reduction, p
         raise ValueError(
             f"{name}: Target size ({list(target.shape)}) must be the same as input size ({list(input.shape)})"
         )
+    real(name, input, target)
     weight = constant_weight(name, "weight", weight, input)
     pos_weight = constant_weight(name, "pos_weight", pos_weight, input)
     return binary_cross_entropy_with_logits, (input, target, weight, pos_weight, reduction)
