@@ -469,6 +469,7 @@ kron = composite(
     "The Kronecker product: each element of ``input`` replaced by that element times ``other``.",
     blocks,
     types=COMMON,
+    out=True,
     node="UnsafeViewBackward0",
     samples=lambda t: [((t(2, 3), t(2, 2)), {}), ((t(2), t(3, 1)), {}), ((t(), t(2)), {}), ((t(2), t(0)), {})],
 )

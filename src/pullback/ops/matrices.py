@@ -369,5 +369,5 @@ def choose_multi_dot(tensors):
 
 
 CHAIN = "The product of a chain of matrices, multiplied in the order that costs least."
-overload("chain_matmul(matrices)", CHAIN, choose_chain_matmul, method=False, star="matrices")
+overload("chain_matmul(matrices)", CHAIN, choose_chain_matmul, method=False, star="matrices", out=True)
 overload("multi_dot(tensors)", CHAIN, choose_multi_dot, method=False, homes=("linalg",), out=True)

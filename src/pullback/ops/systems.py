@@ -377,23 +377,23 @@ def need_equal(left, right, what):
         )
 
 
-def choose_tensorinv(A, ind):
-    need_tensors("linalg.tensorinv", A=A)
+def choose_tensorinv(input, ind):
+    need_tensors("linalg.tensorinv", input=input)
     if ind < 1:
         raise RuntimeError(f"linalg.tensorinv: Expected a strictly positive integer for 'ind', but got {ind}")
-    if ind > A.ndim:
-        raise RuntimeError(f"linalg.tensorinv: invalid slice, ind is {ind}, and A has {A.ndim} dims")
-    shape = tuple(A.shape)
+    if ind > input.ndim:
+        raise RuntimeError(f"linalg.tensorinv: invalid slice, ind is {ind}, and the input has {input.ndim} dims")
+    shape = tuple(input.shape)
     rows, columns = extent(shape[:ind]), extent(shape[ind:])
     need_equal(rows, columns, "ind")
-    _, inverse = choose_inverse(A.reshape(rows, columns))
+    _, inverse = choose_inverse(input.reshape(rows, columns))
     return None, inverse.reshape(*shape[ind:], *shape[:ind])
 
 
 overload(
-    "tensorinv(A, ind=2)",
+    "tensorinv(input, ind=2)",
     "The inverse of a tensor as the linear map from its dims after the first ``ind`` to those: a tensor ``X`` of shape "
-    "``A.shape[ind:] + A.shape[:ind]`` for which ``tensordot(A, X, A.ndim - ind)`` is the identity.",
+    "``input.shape[ind:] + input.shape[:ind]`` for which ``tensordot(input, X, input.ndim - ind)`` is the identity.",
     choose_tensorinv,
     homes=("linalg",),
     method=False,
@@ -401,22 +401,22 @@ overload(
 )
 
 
-def choose_tensorsolve(A, B, dims):
-    need_tensors("linalg.tensorsolve", A=A, B=B)
-    moved = A
+def choose_tensorsolve(input, other, dims):
+    need_tensors("linalg.tensorsolve", input=input, other=other)
+    moved = input
     if dims is not None:
-        given = [one_dim("linalg.tensorsolve", d, A.ndim) for d in dims]
-        moved = A.movedim(tuple(given), tuple(range(A.ndim - len(given), A.ndim)))
-    left = tuple(moved.shape[B.ndim :])
-    rows, columns = extent(moved.shape[: B.ndim]), extent(left)
+        given = [one_dim("linalg.tensorsolve", d, input.ndim) for d in dims]
+        moved = input.movedim(tuple(given), tuple(range(input.ndim - len(given), input.ndim)))
+    left = tuple(moved.shape[other.ndim :])
+    rows, columns = extent(moved.shape[: other.ndim]), extent(left)
     need_equal(rows, columns, "other.ndim")
-    result, _ = perform(solve_ex, *prepare_solve(moved.reshape(rows, columns), B.reshape(-1), True, True))
+    result, _ = perform(solve_ex, *prepare_solve(moved.reshape(rows, columns), other.reshape(-1), True, True))
     return None, result.reshape(left)
 
 
 overload(
-    "tensorsolve(A, B, dims=None)",
-    "The tensor ``X`` for which ``tensordot(A, X, X.ndim)`` is ``B``; ``dims`` of ``A`` are moved to its end first.",
+    "tensorsolve(input, other, dims=None)",
+    "The tensor ``X`` for which ``tensordot(input, X, X.ndim)`` is ``other``; ``dims`` of ``input`` are moved to its end first.",
     choose_tensorsolve,
     homes=("linalg",),
     method=False,

@@ -1,4 +1,4 @@
-"""Determinants, cofactors, and the exponential of matrices."""
+"""Determinants and cofactors."""
 
 import numpy as np
 
