@@ -216,6 +216,7 @@ overload(
     "linalg_lu_factor(A, *, pivot=True)",
     "The LU decomposition with partial pivoting as one matrix, and LAPACK's pivots. Raises where a diagonal element of ``U`` is zero.",
     choose_lu_factor,
+    out=True,
     homes=("linalg:lu_factor",),
     method=False,
 )
@@ -260,6 +261,7 @@ overload(
     "linalg_lu(A, *, pivot=True)",
     "The decomposition ``A = P @ L @ U`` with partial pivoting, into a permutation and triangular matrices.",
     choose_lu,
+    out=True,
     homes=("linalg:lu",),
     method=False,
 )
@@ -340,6 +342,7 @@ overload(
     "The permutation ``P`` and the factors ``L`` and ``U`` of an LU decomposition that :func:`lu_factor` computed; without elements "
     "what is not asked for.",
     choose_unpack,
+    out=True,
     method=False,
 )
 
@@ -490,6 +493,7 @@ overload(
     "LAPACK's LDL decomposition of symmetric (or Hermitian) matrices: the factors as one matrix, and the pivots. Raises where ``D`` is "
     "singular.",
     choose_ldl,
+    out=True,
     homes=("linalg:ldl_factor",),
     method=False,
 )

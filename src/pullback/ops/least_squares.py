@@ -392,9 +392,7 @@ def choose_lstsq(input, b, rcond, driver):
     args = prepare_lstsq(input, b, rcond, driver)
     one = is_vector(input, b)
     solution, residuals, rank, values = perform(lstsq, input, b.unsqueeze(-1) if one else b, *args[2:])
-    if one:
-        solution = solution.squeeze(-1)
-        residuals = residuals.squeeze(-1) if residuals.ndim > 1 else residuals
+    solution = solution.squeeze(-1) if one else solution
     return None, returned(
         "linalg_lstsq", solution=solution, residuals=residuals, rank=rank, singular_values=values.detach()
     )

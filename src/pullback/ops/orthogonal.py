@@ -146,6 +146,7 @@ overload(
     "qr(input, some=True)",
     "The decomposition ``input = Q @ R``; with ``some=False``, ``Q`` is square. See :func:`torch.linalg.qr`.",
     choose_qr,
+    out=True,
 )
 
 
@@ -363,6 +364,7 @@ op(
     operands=("input",),
     batch=stacked,
     prepare=prepare_geqrf,
+    out=True,
     samples=lambda t: [
         ((t(3, 3),), {}),
         ((t(4, 3),), {}),

@@ -401,4 +401,5 @@ overload(
     "The singular value decomposition ``input = U @ diag(S) @ V.mH`` as a named tuple ``(U, S, V)``; with ``some=False``, ``U`` "
     "and ``V`` are square; with ``compute_uv=False``, they are zeros.",
     choose_svd,
+    out=True,
 )
