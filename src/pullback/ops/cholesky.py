@@ -3,7 +3,6 @@
 Source of the derivative: I. Murray, Differentiation of the Cholesky decomposition (2016), section 3.
 """
 
-from .checks import FLOATING
 from .matrix_checks import need_broadcast, need_lapack, need_square
 from .parts import broadcast_stacked, diagonal, stacked, symmetric, with_diagonal
 from .products import adjoint
@@ -37,6 +36,18 @@ def push_cholesky(xp, tangent, factor, upper):
     return adjoint(xp, moved) if upper else moved
 
 
+def need_numbers(op_name, value):
+    """Raise NotImplementedError, as PyTorch does where it has no kernel, unless LAPACK has the dtype."""
+    if 0 in value.shape:
+        return
+    try:
+        need_lapack(op_name, value)
+    except RuntimeError as error:
+        raise NotImplementedError(
+            f"{op_name}: not implemented for {value.dtype}; convert the operands, as with .float()"
+        ) from error
+
+
 def prepare_cholesky(input, upper):
     need_square("linalg.cholesky", input)
     need_lapack("linalg.cholesky", input)
@@ -45,8 +56,7 @@ def prepare_cholesky(input, upper):
 
 def prepare_old_cholesky(input, upper):
     need_square("cholesky", input)
-    if 0 not in input.shape and input.dtype.category < FLOATING:
-        raise NotImplementedError(f"cholesky: not implemented for {input.dtype}; convert it, as with .double()")
+    need_numbers("cholesky", input)
     return input, bool(upper)
 
 
@@ -158,18 +168,6 @@ def prepare_cholesky_solve(input, input2, upper):
     need_numbers("cholesky_solve", input)
     need_broadcast("cholesky_solve", tuple(input.shape[:-2]), tuple(input2.shape[:-2]))
     return input, input2, bool(upper)
-
-
-def need_numbers(op_name, value):
-    """Raise NotImplementedError, as PyTorch does where it has no kernel, unless LAPACK has the dtype."""
-    if 0 in value.shape:
-        return
-    try:
-        need_lapack(op_name, value)
-    except RuntimeError as error:
-        raise NotImplementedError(
-            f"{op_name}: not implemented for {value.dtype}; convert the operands, as with .float()"
-        ) from error
 
 
 op(

@@ -67,6 +67,15 @@ def low_rank(t, m, n):
     return t(m, 1) @ t(1, n)
 
 
+def batch_within(xp, op, args, batched, size):
+    """Tolerances broadcast with the matrices' batches: a matrix has two dims more."""
+    beyond = (2, 0, 0, 0)
+    full = [full_batch(xp, a, b, size) if hasattr(a, "ndim") else a for a, b in zip(args, batched, strict=True)]
+    ndim = max(a.ndim - 1 - more for a, more in zip(full, beyond, strict=True) if hasattr(a, "ndim"))
+    padded = [pad_dims(xp, a, ndim + more) if hasattr(a, "ndim") else a for a, more in zip(full, beyond, strict=True)]
+    return xp.call(op, padded)
+
+
 def check_pseudoinverse(input, hermitian):
     need_tensors("linalg_pinv", input=input)
     if input.ndim < 2 or input.dtype.category < FLOATING or is_half(input):
@@ -86,16 +95,21 @@ def prepare_pseudoinverse(input, hermitian, atol, rtol):
 pseudoinverse = op(
     "linalg_pinv_within(input, hermitian, atol, rtol)",
     "The Moore-Penrose pseudoinverse, with both tolerances or None for them.",
-    vjp={"input": lambda xp, grad, input, result: pull_pseudoinverse(xp, grad, input, result)},
+    vjp={
+        "input": lambda xp, grad, input, result, input_shape: fitted(
+            xp, pull_pseudoinverse(xp, grad, input, result), input_shape
+        ),
+    },
     jvp={"input": lambda xp, tangent, input, result: push_pseudoinverse(xp, tangent, input, result)},
     operands=("input",),
-    batch=stacked,
+    batch=batch_within,
     prepare=prepare_pseudoinverse,
     node="LinalgPinvBackward0",
     samples=lambda t: [
         *each(*plain_samples(t)),
         *each(hermitian(t), hermitian=True),
         *each(t(2, 4, 3), atol=t(2, low=1e-4, high=1e-3), rtol=1e-4),
+        *each(t(3, 2), rtol=t(2, 1, low=1e-4, high=1e-3)),
         *each(low_rank(t, 4, 3).float(), rtol=1e-3),
         *each(t(4, 3, dtype="float32"), atol=1.5),
     ],
@@ -150,7 +164,7 @@ rank = op(
     "linalg_matrix_rank_within(input, hermitian, atol, rtol)",
     "The numerical rank, with both tolerances or None for them.",
     operands=("input",),
-    batch=stacked,
+    batch=batch_within,
     prepare=prepare_rank,
     samples=lambda t: [
         *each(*plain_samples(t), low_rank(t, 4, 3)),

@@ -16,9 +16,15 @@ def orthonormal(matrix):
     return perform(qr, matrix, "reduced")[0]
 
 
+def directions(A, q):
+    """Random ones, the same for all matrices of a batch; within ``vmap`` each has its own, if it is told so."""
+    zeros = perform(TABLE["zeros_like"], A.sum(tuple(range(A.ndim - 1))))
+    return (zeros.unsqueeze(-1) + A.new_zeros((A.shape[-1], q))).normal_()
+
+
 def range_of(A, q, niter):
     """An orthonormal basis that nearly spans what a matrix maps to, by ``niter`` steps of subspace iteration from a random start."""
-    basis = orthonormal(A @ A.new_zeros((A.shape[-1], q)).normal_())
+    basis = orthonormal(A @ directions(A, q))
     for _ in range(niter):
         basis = orthonormal(A @ orthonormal(A.mH @ basis))
     return basis

@@ -68,7 +68,7 @@ def row_order(pivots, rows):
         )
     order = np.empty((*pivots.shape[:-1], rows), np.int64)
     order[...] = np.arange(rows)
-    for row in range(pivots.shape[-1]):
+    for row in range(min(pivots.shape[-1], rows)):
         other = pivots[..., row, None].astype(np.int64) - 1
         exchanged = np.take_along_axis(order, other, -1)
         np.put_along_axis(order, other, order[..., row, None], -1)

@@ -28,7 +28,7 @@ def linalg_pinv_within(input, hermitian, atol, rtol):
         left, values, right = linalg_svd(input, False)
         signed, left, right = values, adjoint(left), adjoint(right)
     kept = values > cut(values, input.shape, atol, rtol)
-    inverse = np.divide(1, signed, out=np.zeros_like(signed), where=kept)
+    inverse = np.where(kept, 1 / np.where(signed == 0, 1, signed), 0).astype(signed.dtype, copy=False)
     return np.matmul(right * inverse[..., None, :], left)
 
 
