@@ -67,7 +67,10 @@ def look(run):
 
 
 def stale_elsewhere(outcome, mine, theirs, *runs):
-    """Both refuse, but PyTorch does so for a value that is not stale in Pullback, and before a hook."""
+    """Both refuse, but PyTorch does so for a value that is not stale in Pullback, and before a hook, or before anything
+    was freed."""
+    if "modified by an inplace operation" in theirs and "backward through the graph a second time" in mine:
+        return any("backward" in outcome.statements[at] for at in outcome.refused)
     if outcome.difference.aspect != "hook calls" or len(outcome.statements) - 1 not in outcome.refused:
         return False
     mine, theirs = outcome.difference.mine, outcome.difference.theirs
@@ -79,8 +82,9 @@ def accumulated(outcome, mine, theirs, ours, others):
     if outcome.difference.aspect not in ("_version", "is_leaf", "requires_grad"):
         return False
     tensor = others.tensors()[outcome.difference.name]
-    held = [t._grad for t in others.tensors().values() if t._grad is not None]
-    return any(g is tensor or g is tensor._base for g in held)
+    tensors, text = others.tensors(), "\n".join(outcome.statements)
+    held = [t._grad for t in tensors.values()] + [tensors.get(n) for n in re.findall(r"(v\d+) = v\d+\.grad\b", text)]
+    return any(g is not None and (g is tensor or g is tensor._base) for g in held)
 
 
 def expanded(outcome, mine, theirs, *runs):
@@ -109,7 +113,8 @@ def form_of_leaf(outcome, mine, theirs, *runs):
 
 def one_element(outcome, mine, theirs, ours, others):
     """PyTorch compares the strides of dims of one element too, and takes a tensor over itself for a partial overlap."""
-    if mine or "some elements of the input tensor and the written-to tensor" not in theirs:
+    words = "some elements of the input tensor and the written-to tensor"
+    if words in mine or words not in theirs:
         return False
     written = re.match(r"(v\d+\[.*?\]) [+*-]?= ", outcome.statements[-1])
     region = [eval(written[1], dict(ours.scope))] if written else []
@@ -241,7 +246,7 @@ def unnoticed_write(outcome, mine, theirs, ours, others):
     run, raised = Run(ours.torch), None
     with ours.torch.autograd.graph.strict_versions():
         for statement in outcome.statements:
-            raised = run.do(statement.replace(".data.", ".detach().")) or raised
+            raised = run.do(re.sub(r"\.data\b(?! =)", ".detach()", statement)) or raised
     return "modified by an inplace operation" in str(raised)
 
 

@@ -559,8 +559,8 @@ def away_from_integers(t):
 
 
 def is_clearly(t):
-    """Whether each element is zero, or so far from it that a rounding cannot have made it what it is."""
-    return bool(((t == 0) | (t.abs() > 1e-9)).all())
+    """Whether no element is so near zero that a rounding may have made it what it is; or all are zero."""
+    return bool((t.abs() > 1e-9).all() or (t == 0).all())
 
 
 def is_leaf(t):

@@ -15,7 +15,7 @@ REAL = {"real": True}
 SPECIAL = {"real": True, "homes": ("special",), "method": False, "inplace": False}
 BOTH = ("torch", "special")
 LN2 = math.log(2)
-ROOT_PI = math.sqrt(math.pi)
+ROOT_PI = 1.772453850905516  # the float nearest to it, which math.sqrt(math.pi) is not
 ROOT_2_PI = math.sqrt(2 * math.pi)
 
 
