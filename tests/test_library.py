@@ -320,3 +320,33 @@ def test_a_function_of_scipy_becomes_an_operation_of_every_order():
     x = pullback.tensor([0.5, 1.5, 3.0], dtype=pullback.float64)
     second = pullback.vmap(pullback.func.grad(pullback.func.grad(bessel_j0)))(x)
     np.testing.assert_allclose(second.numpy(), j1(x.numpy()) / x.numpy() - j0(x.numpy()))
+
+
+def test_operations_are_declared_and_given_kernels_by_name(torch):
+    def results(lib, space):
+        lib.library.define(f"{space}::sine", "(Tensor x) -> Tensor")
+
+        @lib.library.impl(f"{space}::sine", "cpu")
+        def sine(x):
+            return lib.from_numpy(np.sin(x.numpy()))
+
+        lib.library.define(f"{space}::cosine", "(Tensor x) -> Tensor")
+        lib.library.impl(f"{space}::cosine", "CompositeImplicitAutograd", lambda x: x.cos())
+        shared = lib.library.Library(space, "FRAGMENT")
+        lib.library.define(f"{space}::twice", "(Tensor x) -> Tensor", lib=shared)
+        lib.library.impl(shared, "twice", lambda x: x * 2)
+        lib.library.define(f"{space}::thrice", "(Tensor x) -> Tensor")
+        lib.library.impl(f"{space}::thrice", ("cuda", "cpu"), lambda x: x * 3)
+        x = lib.linspace(-1, 1, 5, requires_grad=True)
+        operations = getattr(lib.ops, space)
+        operations.cosine(x).sum().backward()
+        yield [operations.sine(x.detach()).tolist(), x.grad.tolist()]
+        yield [operations.twice(x).tolist(), operations.thrice(x.detach()).tolist()]
+
+    for mine, theirs in zip(results(pullback, "by_name"), results(torch, "by_name"), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+    for lib in (pullback, torch):
+        with pytest.raises((ValueError, RuntimeError)):
+            lib.library.define("no_namespace", "(Tensor x) -> Tensor")
+        with pytest.raises(RuntimeError):
+            lib.library.define("by_name::sine", "(Tensor x) -> Tensor")

@@ -412,6 +412,25 @@ class Library:
             operation(f"{self.ns}::{op_name}").register_kernel("cpu" if key == "CPU" else None, fn)
 
 
+def define(qualname: str, schema: str, *, lib: Any = None, tags: Any = ()) -> None:
+    """Declare an operation ``"namespace::name"`` by its schema: ``define("lib::scale", "(Tensor x, float by) -> Tensor")``."""
+    namespace, name = split_name(qualname)
+    (lib or Library(namespace, "FRAGMENT")).define(name + schema, tags=tags)
+
+
+def impl(qualname: Any, types: Any, func: Callable | None = None, *, lib: Any = None) -> Any:
+    """Set an operation's kernel for devices (``"cpu"``, ``"default"`` or several), or for a dispatch key; without ``func``, a
+    decorator. ``impl(lib, name, dispatch_key)`` is the older form, with a :class:`Library`."""
+    if func is None:
+        return lambda fn: impl(qualname, types, fn, lib=lib) or fn
+    if isinstance(qualname, Library):
+        return qualname.impl(types, func)
+    namespace, name = split_name(qualname)
+    for key in (types,) if isinstance(types, str) else types:
+        (lib or Library(namespace, "FRAGMENT")).impl(name, func, {"cpu": "CPU", "default": ""}.get(key, key))
+    return None
+
+
 # -- checking ----------------------------------------------------------------------------------------------------------
 
 
@@ -512,6 +531,16 @@ CHECKS: dict[str, Callable] = {
 }  # fmt: skip
 
 __all__ = [
-    *("CustomOpDef", "Library", "custom_op", "infer_schema", "opcheck", "register_autograd", "register_fake"),
+    *(
+        "CustomOpDef",
+        "Library",
+        "custom_op",
+        "define",
+        "impl",
+        "infer_schema",
+        "opcheck",
+        "register_autograd",
+        "register_fake",
+    ),
     *("register_kernel", "register_vmap"),
 ]
