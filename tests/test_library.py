@@ -334,7 +334,7 @@ def test_operations_are_declared_and_given_kernels_by_name(torch):
         lib.library.impl(f"{space}::cosine", "CompositeImplicitAutograd", lambda x: x.cos())
         shared = lib.library.Library(space, "FRAGMENT")
         lib.library.define(f"{space}::twice", "(Tensor x) -> Tensor", lib=shared)
-        lib.library.impl(shared, "twice", lambda x: x * 2)
+        lib.library.impl(shared, "twice")(lambda x: x * 2)
         lib.library.define(f"{space}::thrice", "(Tensor x) -> Tensor")
         lib.library.impl(f"{space}::thrice", ("cuda", "cpu"), lambda x: x * 3)
         x = lib.linspace(-1, 1, 5, requires_grad=True)

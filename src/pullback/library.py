@@ -418,13 +418,13 @@ def define(qualname: str, schema: str, *, lib: Any = None, tags: Any = ()) -> No
     (lib or Library(namespace, "FRAGMENT")).define(name + schema, tags=tags)
 
 
-def impl(qualname: Any, types: Any, func: Callable | None = None, *, lib: Any = None) -> Any:
+def impl(qualname: Any, types: Any, func: Any = None, *, lib: Any = None) -> Any:
     """Set an operation's kernel for devices (``"cpu"``, ``"default"`` or several), or for a dispatch key; without ``func``, a
     decorator. ``impl(lib, name, dispatch_key)`` is the older form, with a :class:`Library`."""
+    if isinstance(qualname, Library):
+        return lambda fn: qualname.impl(types, fn, func or "") or fn
     if func is None:
         return lambda fn: impl(qualname, types, fn, lib=lib) or fn
-    if isinstance(qualname, Library):
-        return qualname.impl(types, func)
     namespace, name = split_name(qualname)
     for key in (types,) if isinstance(types, str) else types:
         (lib or Library(namespace, "FRAGMENT")).impl(name, func, {"cpu": "CPU", "default": ""}.get(key, key))
