@@ -137,7 +137,12 @@ def hidden_views(outcome, mine, theirs, ours, others):
     """Gradients, and what operations give without copying, may be views of tensors that nobody sees in PyTorch."""
     if any(is_hidden_view(*pair, ours, others) for pair in hooked(outcome, ours, others)):
         return outcome.difference.aspect in ("hook calls", "hook's gradient", "value", "grad")
-    words = ("was created in no_grad mode", "Can't detach views in-place", "a leaf Variable that requires grad")
+    words = (
+        "was created in no_grad mode",
+        "Can't detach views in-place",
+        "a leaf Variable that requires grad",
+        "does not require grad",
+    )
     if (mine and "a view of a leaf" not in mine) or not (
         mine or any(w in theirs for w in words) or outcome.difference.aspect in FLAGS
     ):
@@ -170,7 +175,7 @@ def nothing_flows(outcome, mine, theirs, *runs):
     where a tensor is empty."""
     if any(t.numel() == 0 for t in concerned(outcome, runs[1]).values()):
         flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version", "hook calls", "grad")
-        words = ("does not require grad", "a leaf Variable", "a view of a leaf")
+        words = ("does not require grad", "a leaf Variable", "a view of a leaf", "modified by an inplace operation")
         return outcome.difference.aspect in flags or any(w in mine + theirs for w in words)
     name = outcome.difference.name if GRAD_CALL.search(outcome.statements[-1]) else None
     wanted = ("requires_grad", "is_leaf") if name else ("grad's requires_grad",)
