@@ -206,12 +206,11 @@ class Attributes:
 
     def retain_grad(self: Any) -> None:
         """Keep this non-leaf's gradient in its ``.grad`` in later backward passes."""
+        node = maker(self)
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._fn is None or self._fn.is_hidden or self._retains:
-            return
-        renew(self)
-        keep_grad(self)
+        if node is not None and not node.is_hidden and not self._retains:
+            keep_grad(self)
 
     @property
     def retains_grad(self) -> bool:

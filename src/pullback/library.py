@@ -405,11 +405,12 @@ class Library:
         CustomOpDef(self.ns, name, f"({rest}")._is_composite = True
         return name
 
-    def impl(self, op_name: str, fn: Callable, dispatch_key: str = "") -> None:
-        """Set a kernel; keys of other devices than the CPU, and of Autograd, set none."""
+    def impl(self, op_name: str, fn: Callable, dispatch_key: str = "") -> Callable:
+        """Set a kernel, and return it; keys of other devices than the CPU, and of Autograd, set none."""
         key = dispatch_key or self.dispatch_key
         if key in ("", "CPU") or key.startswith("Composite"):
             operation(f"{self.ns}::{op_name}").register_kernel("cpu" if key == "CPU" else None, fn)
+        return fn
 
 
 def define(qualname: str, schema: str, *, lib: Any = None, tags: Any = ()) -> None:
@@ -422,13 +423,13 @@ def impl(qualname: Any, types: Any, func: Any = None, *, lib: Any = None) -> Any
     """Set an operation's kernel for devices (``"cpu"``, ``"default"`` or several), or for a dispatch key; without ``func``, a
     decorator. ``impl(lib, name, dispatch_key)`` is the older form, with a :class:`Library`."""
     if isinstance(qualname, Library):
-        return lambda fn: qualname.impl(types, fn, func or "") or fn
+        return partial(qualname.impl, types, dispatch_key=func or "")
     if func is None:
-        return lambda fn: impl(qualname, types, fn, lib=lib) or fn
+        return lambda fn: impl(qualname, types, fn, lib=lib)
     namespace, name = split_name(qualname)
     for key in (types,) if isinstance(types, str) else types:
         (lib or Library(namespace, "FRAGMENT")).impl(name, func, {"cpu": "CPU", "default": ""}.get(key, key))
-    return None
+    return func
 
 
 # -- checking ----------------------------------------------------------------------------------------------------------

@@ -182,9 +182,15 @@ def nothing_flows(outcome, mine, theirs, *runs):
     return outcome.difference.aspect in wanted and all(is_constant(run, name) for run in runs)
 
 
+def leaves_of(run):
+    """The leaves that require grad; some tensors refuse to be asked."""
+    flags = ("requires_grad", "is_leaf")
+    return {n: t for n, t in run.tensors().items() if all(flag_of(t, flag) is True for flag in flags)}
+
+
 def is_constant(run, name):
     """Whether the derivatives of a recorded gradient, or of all that tensors hold, vanish."""
-    leaves = [t for t in run.tensors().values() if t.requires_grad and t.is_leaf]
+    leaves = list(leaves_of(run).values())
     grads = [t._grad for t in leaves if t._grad is not None] if name is None else [run.tensors()[name]]
     for grad in [grad for grad in grads if grad.requires_grad]:
         found = run.torch.autograd.grad(grad.sum(), leaves, allow_unused=True, retain_graph=True)
@@ -248,11 +254,10 @@ def unnoticed_write(outcome, mine, theirs, ours, others):
     noticed = not theirs or "modified by an inplace operation" in theirs
     if mine or not noticed or not any(".data" in s for s in outcome.statements):
         return False
-    run, raised = Run(ours.torch), None
+    run = Run(ours.torch)
     with ours.torch.autograd.graph.strict_versions():
-        for statement in outcome.statements:
-            raised = run.do(re.sub(r"\.data\b(?! =)", ".detach()", statement)) or raised
-    return "modified by an inplace operation" in str(raised)
+        errors = [run.do(re.sub(r"\.data\b(?! =)", ".detach()", statement)) for statement in outcome.statements]
+    return any("modified by an inplace operation" in str(error) for error in errors)
 
 
 def form_without_grad(outcome, mine, theirs, ours, others):
@@ -261,7 +266,10 @@ def form_without_grad(outcome, mine, theirs, ours, others):
         call = GRAD_CALL.search(outcome.statements[-1])
         shapes = [tuple(ours.tensors()[n].shape) for n in call[2].split(", ") if n in ours.tensors()] if call else []
         return outcome.difference.mine in shapes and outcome.difference.theirs not in shapes
-    return not mine and "returned an invalid gradient at index" in theirs
+    if outcome.difference.aspect in ("grad", "value"):
+        block = re.compile(r"(no_grad|set_grad_enabled\(False\))[^\0]*\.(t|unsqueeze|squeeze|transpose|swapaxes)_\(")
+        return any(block.search(s) for s in outcome.statements)
+    return not mine and "invalid gradient at index" in theirs
 
 
 def detached_saved(outcome, mine, theirs, *runs):
@@ -301,7 +309,7 @@ def form_then_wanted(outcome, mine, theirs, *runs):
     """The views of a tensor whose form was changed in place are those of a hidden one: they do not see that it begins
     to require grad, nor does their gradient pass through it."""
     words = ("t_()", "unsqueeze_(", "squeeze_(", "transpose_(", "swapaxes_(")
-    is_it = outcome.difference.aspect in FLAGS or (not mine and "a view of a leaf" in theirs)
+    is_it = outcome.difference.aspect in (*FLAGS, "retains_grad") or (not mine and "a view of a leaf" in theirs)
     is_it = is_it or (not theirs and "does not require grad" in mine)
     return is_it and any(w in s for w in words for s in outcome.statements)
 
@@ -340,12 +348,14 @@ def by_own_result(outcome, mine, theirs, ours, others):
 def wanted_later(outcome, mine, theirs, ours, others):
     """What was a constant when an operation saved it is one in recorded gradients, though it requires grad by now."""
     later = re.findall(r"(v\d+)\.requires_grad", "\n".join(outcome.statements))
-    if outcome.difference.aspect != "grad's requires_grad" or outcome.difference.mine or not later:
+    aspect, tensors = outcome.difference.aspect, others.tensors()
+    if aspect not in ("grad's requires_grad", "requires_grad", "is_leaf") or mine or not later:
         return False
-    recorded = others.tensors()[outcome.difference.name]._grad
-    leaves = [t for n, t in others.tensors().items() if t.requires_grad and t.is_leaf and n not in later]
-    found = others.torch.autograd.grad(recorded.sum(), leaves, allow_unused=True, retain_graph=True) if leaves else ()
-    return all(g is None or not bool((g != 0).any()) for g in found)
+    found = tensors[outcome.difference.name]
+    recorded = found._grad if aspect.startswith("grad") else found
+    leaves = [t for n, t in leaves_of(others).items() if n not in later]
+    slopes = others.torch.autograd.grad(recorded.sum(), leaves, allow_unused=True, retain_graph=True) if leaves else ()
+    return all(g is None or not bool((g != 0).any()) for g in slopes)
 
 
 def hooks_of_written_views(outcome, mine, theirs, ours, others):

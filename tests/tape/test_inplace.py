@@ -162,3 +162,22 @@ def test_gradients_of_a_promoted_write_have_the_dtypes_of_what_they_are_gradient
     for create_graph in (False, True):
         grads = torch.autograd.grad((y * y).sum(), [x, w], retain_graph=True, create_graph=create_graph)
         assert [g.dtype for g in grads] == [x.dtype, w.dtype]
+
+
+def test_a_saved_value_of_a_formula_is_watched_where_not_all_inputs_need_grad():
+    x = leaf(3.0, 1.0, 2.0)
+    y = x * 1
+    z = torch.take_along_dim(y.detach(), y.argsort(), 0) + torch.take_along_dim(y, y.argsort(), 0)
+    y[y > 2] = 0.0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
+
+
+def test_a_view_that_gets_its_history_by_a_write_elsewhere_can_retain_its_grad():
+    base = torch.tensor([1.0, 2.0])
+    view, scale = base.view(-1, 1)[1], leaf(3.0)
+    base[1:] *= scale.float()
+    view.retain_grad()
+    assert view.retains_grad
+    (view * 5).sum().backward()
+    assert view.grad.tolist() == [5.0]

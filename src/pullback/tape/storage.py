@@ -178,7 +178,7 @@ def is_read(node: Any, name: str) -> bool:
     from .record import needed_names
 
     needs = tuple([t is not None and not getattr(t, "is_hidden", False) for t in node.next])
-    return all(needs) or name not in node.op.saved or name in needed_names(node.op, needs)
+    return all(needs) or node.op.is_formula or name not in node.op.saved or name in needed_names(node.op, needs)
 
 
 def describe_write(write: Write) -> str:
