@@ -206,9 +206,10 @@ class Attributes:
 
     def retain_grad(self: Any) -> None:
         """Keep this non-leaf's gradient in its ``.grad`` in later backward passes."""
-        node = maker(self)
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        view = self._view
+        node = maker(self) if view is None or view.recorded else self._fn
         if node is not None and not node.is_hidden and not self._retains:
             keep_grad(self)
 

@@ -23,7 +23,7 @@ class Difference:
 
 
 def array_of(tensor):
-    return tensor.detach().resolve_conj().numpy() if tensor.is_complex() else tensor.detach().numpy()
+    return tensor.numpy(force=True)  # PyTorch's gradients may be lazily conjugated, or zeros without memory
 
 
 def close(mine, theirs, tolerance):

@@ -116,8 +116,8 @@ def one_element(outcome, mine, theirs, ours, others):
     words = "some elements of the input tensor and the written-to tensor"
     if words in mine or words not in theirs:
         return False
-    written = re.match(r"(v\d+\[.*?\]) [+*-]?= ", outcome.statements[-1])
-    region = [eval(written[1], dict(ours.scope))] if written else []
+    written = re.findall(r"^ *(v\d+\[.*?\]) [+*-]?= ", outcome.statements[-1], re.MULTILINE)
+    region = [eval(each, dict(ours.scope)) for each in written]
     return any(1 in t.shape or not t.dim() for t in [*concerned(outcome, others).values(), *region])
 
 
@@ -291,6 +291,14 @@ def older_view(outcome, mine, theirs, ours, others):
     return not mine and words in theirs and any(not t.is_leaf for t in views)
 
 
+def retained_view(outcome, mine, theirs, ours, others):
+    """``retain_grad`` of a view whose history is to come has no effect in PyTorch, until someone looks."""
+    difference = outcome.difference
+    return (
+        difference.aspect == "retains_grad" and difference.mine is True and ours.tensors()[difference.name]._is_view()
+    )
+
+
 def leading_nowhere(outcome, mine, theirs, ours, others):
     """What leads to a view that nothing recorded is freed by a backward pass as all else is. PyTorch looks at such a
     view once more where it was saved, and raises where its base was written."""
@@ -381,6 +389,7 @@ KNOWN = {
     "what products save": copies_saved,
     "views of a tensor whose form changed in place": form_then_wanted,
     "writes through an older view of a constant": older_view,
+    "retain_grad of a view whose history is to come": retained_view,
     "views that lead nowhere": leading_nowhere,
     "out= that overlaps with an operand": overlapping_out,
     "gradients have memory of their own": expanded_gradients,
