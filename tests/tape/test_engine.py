@@ -260,3 +260,12 @@ def test_a_gradient_edge_names_one_of_several_outputs():
     loss = pieces[0] * 2 + pieces[2] * 5
     edge = GradientEdge(pieces[2].grad_fn, pieces[2].output_nr)
     assert torch.autograd.grad(loss, edge)[0].item() == 5.0
+
+
+def test_a_grad_whose_form_was_changed_is_refused_before_anything_is_added():
+    x, w = torch.ones(2, 3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    (x * w).sum().backward()
+    w.grad.unsqueeze_(-1)
+    with pytest.raises(RuntimeError, match="must match the size"):
+        (x * w).sum().backward()
+    assert x.grad.tolist() == [[1.0] * 3] * 2

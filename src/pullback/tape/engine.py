@@ -528,7 +528,16 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
         return setattr, leaf, "_grad", wrap(grad if keep else laid_out(grad, like))
     if getrefcount(held) > few.keepers:  # not the tensor alone: perhaps a node saved it
         mark_written(held, "gradient accumulation", NOWHERE)
+    if grad.shape != held.shape and not is_expandable(grad.shape, held.shape):
+        raise RuntimeError(
+            f"a leaf's .grad has shape {list(held.shape)}, which must match the size of its gradient, {list(grad.shape)}: "
+            "set .grad to None first"
+        )
     return add, held, grad, held
+
+
+def is_expandable(shape: tuple, to: tuple) -> bool:
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(shape[::-1], to[::-1], strict=False))
 
 
 def is_summable(data: Any) -> bool:
