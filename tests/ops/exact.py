@@ -8,6 +8,7 @@ as it stands. A Python float in a rule stands for the number that it is, or, whe
 
 import functools
 
+import exact_special
 import mpmath
 import numpy as np
 from mpmath import mp
@@ -262,6 +263,7 @@ def norm(input, p, dim, keepdim, dtype=None):
     return ELEMENTWISE["pow"](reduction(np.add)(ELEMENTWISE["pow"](sizes, p), dim, keepdim), 1 / mp.mpf(p))
 
 
+FUNCTIONS |= exact_special.FUNCTIONS
 ELEMENTWISE = {name: each(function) for name, function in FUNCTIONS.items()}
 ELEMENTWISE |= {name: test(function) for name, function in TESTS.items()}
 ELEMENTWISE |= {
