@@ -69,8 +69,8 @@ def look(run):
 def stale_elsewhere(outcome, mine, theirs, *runs):
     """Both refuse, but PyTorch does so for a value that is not stale in Pullback, and before a hook, or before anything
     was freed."""
-    if "modified by an inplace operation" in theirs and "backward through the graph a second time" in mine:
-        return any("backward" in outcome.statements[at] for at in outcome.refused)
+    if "backward through the graph a second time" in mine and (not theirs or "modified by an inplace" in theirs):
+        return any(re.search(r"backward|autograd.grad", outcome.statements[at]) for at in outcome.refused)
     if outcome.difference.aspect != "hook calls" or len(outcome.statements) - 1 not in outcome.refused:
         return False
     mine, theirs = outcome.difference.mine, outcome.difference.theirs
@@ -177,7 +177,8 @@ def nothing_flows(outcome, mine, theirs, *runs):
         flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version", "hook calls", "grad")
         words = ("does not require grad", "a leaf Variable", "a view of a leaf", "modified by an inplace operation")
         return outcome.difference.aspect in flags or any(w in mine + theirs for w in words)
-    name = outcome.difference.name if GRAD_CALL.search(outcome.statements[-1]) else None
+    name = outcome.difference.name
+    name = name if any(re.match(rf"{name} = torch.autograd.grad", s) for s in outcome.statements) else None
     wanted = ("requires_grad", "is_leaf") if name else ("grad's requires_grad",)
     return outcome.difference.aspect in wanted and all(is_constant(run, name) for run in runs)
 
