@@ -222,14 +222,14 @@ overload(
 )
 
 
-def choose_old_lu(input, pivot, get_infos):
-    prepare_lu("linalg.lu_factor", "pivot", "get_infos")(input, pivot, get_infos)
-    LU, pivots, info = factored(input, False)
+def choose_old_lu(A, pivot, get_infos):
+    prepare_lu("linalg.lu_factor", "pivot", "get_infos")(A, pivot, get_infos)
+    LU, pivots, info = factored(A, False)
     return None, (returned("_lu_with_info", LU=LU, pivots=pivots, info=info) if get_infos else (LU, pivots))
 
 
 overload(
-    "lu(input, pivot=True, get_infos=False)",
+    "lu(A, pivot=True, get_infos=False)",
     "The LU decomposition with partial pivoting as one matrix, LAPACK's pivots, and, if asked for, which diagonal element of ``U`` is "
     "zero.",
     choose_old_lu,

@@ -266,28 +266,33 @@ composite(
 # -- least squares -----------------------------------------------------------------------------------------------------
 
 
-def pull_solution(xp, grads, input, b, solution):
-    """The gradients of the matrix and of the right sides, from those of solutions and of sums of squares of what remains."""
-    of_solution, of_residuals = grads[:2]
-    of_input = of_b = None
-    if of_solution is not None:
+def pull_matrix(xp, grads, input, b, solution, input_shape):
+    pulled = None
+    if grads[0] is not None:
         inverse = xp.linalg_pinv_within(input, False, None, None)
-        of_input = pull_pseudoinverse(xp, xp.matmul(of_solution, adjoint(xp, b)), input, inverse)
-        of_b = xp.matmul(adjoint(xp, inverse), of_solution)
-    if of_residuals is not None and 0 not in of_residuals.shape:
-        rest = 2 * (xp.matmul(input, solution) - b) * xp.unsqueeze(of_residuals, of_residuals.ndim - 1)
-        of_input = plus(of_input, xp.matmul(rest, adjoint(xp, solution)))
-        of_b = plus(of_b, -rest)
-    return of_input, of_b
+        pulled = pull_pseudoinverse(xp, xp.matmul(grads[0], adjoint(xp, b)), input, inverse)
+    if computed(grads[1]):
+        pulled = plus(pulled, xp.matmul(pull_difference(xp, grads[1], input, b, solution), adjoint(xp, solution)))
+    return xp.new_zeros(solution, input_shape) if pulled is None else fitted(xp, pulled, input_shape)
 
 
-def pull_operand(position):
-    def pull(xp, grads, input, b, solution, input_shape, b_shape):
-        pulled = pull_solution(xp, grads, input, b, solution)[position]
-        shape = (input_shape, b_shape)[position]
-        return xp.new_zeros(solution, shape) if pulled is None else fitted(xp, pulled, shape)
+def pull_right(xp, grads, input, b, solution, b_shape):
+    pulled = None
+    if grads[0] is not None:
+        inverse = xp.linalg_pinv_within(input, False, None, None)
+        pulled = xp.matmul(adjoint(xp, inverse), grads[0])
+    if computed(grads[1]):
+        pulled = plus(pulled, -pull_difference(xp, grads[1], input, b, solution))
+    return xp.new_zeros(solution, b_shape) if pulled is None else fitted(xp, pulled, b_shape)
 
-    return pull
+
+def computed(of_residuals):
+    return of_residuals is not None and 0 not in of_residuals.shape
+
+
+def pull_difference(xp, of_residuals, input, b, solution):
+    """The gradient of the difference whose squares were summed. (By the solution, the sums have none: they are least.)"""
+    return 2 * (xp.matmul(input, solution) - b) * xp.unsqueeze(of_residuals, of_residuals.ndim - 1)
 
 
 def push_matrix(xp, tangent, input, b, solution, residuals):
@@ -376,7 +381,7 @@ lstsq = op(
     "linalg_lstsq(input, b, rcond=None, *, driver=None)",
     "Solutions of least squares by LAPACK.",
     outputs=("solution", "residuals", "rank", "singular_values"),
-    vjp={"input": pull_operand(0), "b": pull_operand(1)},
+    vjp={"input": pull_matrix, "b": pull_right},
     jvp={"input": push_matrix, "b": push_right},
     operands=("input", "b"),
     batch=batch_lstsq,
