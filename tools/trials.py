@@ -28,14 +28,14 @@ def guesses() -> list[Case]:
     t = Maker(7)
     x, v, image, two = t(3, 3, low=0.1, high=0.9), t(3, low=0.1, high=0.9), t(2, 4, 4, 4), t(2, 2, 4, low=0.1, high=0.9)
     x = pullback.tensor((x @ x.T).numpy() + 2 * np.eye(3))  # positive definite
-    rows = t.integers(0, 2, 2)
+    rows, pivots = t.integers(0, 2, 2), t.integers(3, 4, 3, dtype="int32")
     calls = [
         (x,), (x, x), (x, 1), (x, 0), (x, (3, 3)), (v,), (v, v), ([v, v],), (x, 0, 1), (x, 0, 1, 2), (x, x, x), (x, v),
         (image,), (image, 2), (image, (1, 1)), (v, v, v), (x, [1, 2]), (x, 0, (3, 1)), (image, image, image), ([x, x],),
         ("ij->ji", x), (two, two, two), (image, 1), (x, 0.5), (x, x, t.bools(3, 3)), (x, (9,)), (x, pullback.float64),
         (x, x, x, x), (x, x, v), (x, v, v), (two, 1), (image, t(2), t(2)), (x, (-1,)), (3,), (2, 3), (x, 0, rows),
         (x, 0, t.integers(0, 2, 2, 2), x), (x, (rows,), v[0]), (t.integers(1, 9, 3),), (t.integers(1, 9, 3),) * 2,
-        (x, (2, 2), (1, 2)), (rows, x), (v, v, t(2, 3, 3)), (),
+        (x, (2, 2), (1, 2)), (rows, x), (v, v, t(2, 3, 3)), (x, pivots), (x, x, pivots), (),
     ]  # fmt: skip
     return [Case(PLAIN, i, (args, {})) for i, args in enumerate(calls)]
 

@@ -218,10 +218,13 @@ op(
     homes=("linalg:eig",),
     method=False,
     out=True,
-    # A random loss depends on the vectors' phases: derivatives have tests of their own, and these samples none.
-    samples=lambda t: (
-        [((t(3, 3, dtype=d),), {}) for d in ("float32", "complex64")] + [((t(2, 3, 3, dtype="float32"),), {})]
-    ),
+    # A random loss depends on the vectors' phases: derivatives have tests of their own, and samples with elements none.
+    samples=lambda t: [
+        *[((t(3, 3, dtype=dtype),), {}) for dtype in ("float32", "complex64")],
+        ((t(2, 3, 3, dtype="float32"),), {}),
+        ((t(0, 0),), {}),
+        ((t(0, 2, 2),), {}),
+    ],
     errors=square_errors,
 )
 op(
