@@ -45,6 +45,18 @@ def flag(op_name, name, value):
         raise TypeError(f"{op_name}(): argument '{name}' must be bool, not {type(value).__name__}")
 
 
+def flags(op_name, **given):
+    """Raise TypeError unless all of these are bools."""
+    for name, value in given.items():
+        flag(op_name, name, value)
+
+
+def text(op_name, name, value):
+    """Raise TypeError unless an argument is a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{op_name}(): argument '{name}' must be str, not {type(value).__name__}")
+
+
 def dtype_or_none(op_name, dtype):
     """Raise TypeError unless ``dtype`` is a dtype or None."""
     if dtype is not None and not hasattr(dtype, "category"):

@@ -3,6 +3,7 @@
 Source of the derivative: I. Murray, Differentiation of the Cholesky decomposition (2016), section 3.
 """
 
+from .checks import flags
 from .matrix_checks import need_broadcast, need_lapack, need_square
 from .parts import broadcast_stacked, diagonal, stacked, symmetric, with_diagonal
 from .products import adjoint
@@ -48,16 +49,18 @@ def need_numbers(op_name, value):
         ) from error
 
 
-def prepare_cholesky(input, upper):
+def prepare_cholesky(input, upper, check_errors=False):
+    flags("linalg_cholesky", upper=upper, check_errors=check_errors)
     need_square("linalg.cholesky", input)
     need_lapack("linalg.cholesky", input)
-    return input, bool(upper)
+    return input, upper
 
 
 def prepare_old_cholesky(input, upper):
     need_square("cholesky", input)
     need_numbers("cholesky", input)
-    return input, bool(upper)
+    flags("cholesky", upper=upper)
+    return input, upper
 
 
 def factor_samples(t):
@@ -114,7 +117,7 @@ op(
     jvp={"input": lambda xp, tangent, L, upper: (push_cholesky(xp, tangent, L, upper),)},
     operands=("input",),
     batch=stacked,
-    prepare=lambda input, upper, check_errors: (*prepare_cholesky(input, upper), bool(check_errors)),
+    prepare=lambda input, upper, check_errors: (*prepare_cholesky(input, upper, check_errors), check_errors),
     homes=("linalg:cholesky_ex",),
     method=False,
     out=True,
@@ -167,7 +170,8 @@ def prepare_cholesky_solve(input, input2, upper):
         )
     need_numbers("cholesky_solve", input)
     need_broadcast("cholesky_solve", tuple(input.shape[:-2]), tuple(input2.shape[:-2]))
-    return input, input2, bool(upper)
+    flags("cholesky_solve", upper=upper)
+    return input, input2, upper
 
 
 op(
@@ -216,7 +220,8 @@ def lower_sample(t, *batch, n=3):
 def prepare_cholesky_inverse(input, upper):
     need_square("cholesky_inverse", input)
     need_numbers("cholesky_inverse", input)
-    return input, bool(upper)
+    flags("cholesky_inverse", upper=upper)
+    return input, upper
 
 
 op(
@@ -244,6 +249,7 @@ op(
     errors=lambda t: [
         ((t(3),), {}, RuntimeError),
         ((t(2, 3),), {}, RuntimeError),
+        ((t(2, 2), "upper"), {}, TypeError),
         ((t.integers(1, 3, 2, 2),), {}, NotImplementedError),
     ],
 )

@@ -7,7 +7,7 @@ triangular factorization (2011).
 """
 
 from .batching import full_batch, logical_ndim, pad_dims
-from .checks import INTEGER, flag
+from .checks import INTEGER, flags
 from .cholesky import need_numbers
 from .matrix_checks import need_broadcast, need_fitting, need_lapack, need_square, sample_matrix
 from .parts import (
@@ -144,14 +144,13 @@ def push_packed(xp, tangent, LU, pivots):
     return (packed(xp, L, U, LU.shape[-2:]),)
 
 
-def prepare_lu(name, *flags):
+def prepare_lu(name, *names):
     def prepare(A, *given):
-        need_tensors(name, A=A)
+        need_tensors(name.replace(".", "_"), A=A)
         if A.ndim < 2:
             raise RuntimeError(f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
         need_numbers(name, A)
-        for which, value in zip(flags, given, strict=True):
-            flag(name, which, value)
+        flags(name, **dict(zip(names, given, strict=True)))
         if not given[0]:
             raise RuntimeError(
                 f"{name}: LU without pivoting is not implemented on the CPU, as in PyTorch; use pivot=True"
@@ -294,6 +293,7 @@ def batch_unpacked(xp, op, args, batched, size):
 
 
 def prepare_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots):
+    flags("lu_unpack", unpack_data=unpack_data, unpack_pivots=unpack_pivots)
     need_tensors("lu_unpack", LU_data=LU_data, LU_pivots=LU_pivots)
     if LU_data.ndim < 2:
         raise RuntimeError(
@@ -304,7 +304,7 @@ def prepare_unpack(LU_data, LU_pivots, unpack_data, unpack_pivots):
             f"torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, but is of {LU_pivots.dtype}. "
             "It is what lu_factor returns as pivots"
         )
-    return LU_data, LU_pivots, bool(unpack_data), bool(unpack_pivots)
+    return LU_data, LU_pivots, unpack_data, unpack_pivots
 
 
 unpack = op(
@@ -360,7 +360,7 @@ def solve_with_pivots(xp, LU, pivots, B, left, adjoint_):
 
 
 def check_solve(op_name, LU, pivots, B, left):
-    need_tensors(op_name, LU=LU, pivots=pivots, B=B)
+    need_tensors(op_name.replace(".", "_"), LU=LU, pivots=pivots, B=B)
     need_square(op_name, LU, "LU")
     if pivots.dtype.name != "int32":
         raise RuntimeError(f"{op_name}: pivots should be a Tensor of scalar type torch.int32, but is of {pivots.dtype}")
@@ -378,6 +378,7 @@ def check_solve(op_name, LU, pivots, B, left):
 
 
 def prepare_lu_solve(LU, pivots, B, left, adjoint):
+    flags("linalg_lu_solve", left=left, adjoint=adjoint)
     check_solve("linalg.lu_solve", LU, pivots, B, left)
     return LU, pivots, B, left, adjoint
 
@@ -449,7 +450,8 @@ def prepare_ldl(input, hermitian, check_errors):
     name = "torch.linalg.ldl_factor_ex"
     need_square(name, input)
     need_lapack(name, input)
-    return input, bool(hermitian), bool(check_errors)
+    flags("linalg_ldl_factor", hermitian=hermitian, check_errors=check_errors)
+    return input, hermitian, check_errors
 
 
 ldl_factor_ex = op(
@@ -522,7 +524,8 @@ def prepare_ldl_solve(LD, pivots, B, hermitian):
             f"{name}: Expected b and A to have the same dtype, but found b of type {B.dtype} and A of type {LD.dtype} instead."
         )
     need_broadcast(name, tuple(LD.shape[:-2]), tuple(B.shape[:-2]))
-    return LD, pivots, B, bool(hermitian)
+    flags("linalg_ldl_solve", hermitian=hermitian)
+    return LD, pivots, B, hermitian
 
 
 def batch_ldl_solve(xp, op, args, batched, size):

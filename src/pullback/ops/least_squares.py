@@ -5,9 +5,10 @@ whose variables separate (1973). The rank is taken for constant.
 """
 
 from math import inf
+from numbers import Real
 
 from .batching import full_batch, pad_dims
-from .checks import COMPLEX, FLOATING
+from .checks import COMPLEX, FLOATING, flags
 from .matrix_checks import is_half, need_broadcast, need_lapack, need_matrix, need_square
 from .parts import plus, stacked
 from .products import adjoint
@@ -38,6 +39,11 @@ def push_pseudoinverse(xp, tangent, input, inverse):
     return moved + xp.matmul(right - xp.matmul(inverse, xp.matmul(input, right)), inverse)
 
 
+def number_or_none(name, which, value):
+    if not (value is None or is_tensor(value) or isinstance(value, Real)):
+        raise TypeError(f"{name}(): argument '{which}' must be float or Tensor, not {type(value).__name__}")
+
+
 def tolerances(name, atol, rtol, alone, **old):
     """``atol`` and ``rtol``, where the only one of the older ``alone`` and its value may stand for one of them."""
     ((which, value),) = old.items()
@@ -46,6 +52,7 @@ def tolerances(name, atol, rtol, alone, **old):
             f"{name}() received an invalid combination of arguments: {which} beside atol or rtol, which replace it"
         )
     for given, tolerance in (("atol", atol), ("rtol", rtol), (which, value)):
+        number_or_none(name, given, tolerance)
         if is_tensor(tolerance) and tolerance.dtype.category == COMPLEX:
             raise RuntimeError(f"torch.{name}: {given} tensor of complex type is not supported. Got {tolerance.dtype}")
     if value is None:
@@ -77,6 +84,7 @@ def batch_within(xp, op, args, batched, size):
 
 
 def check_pseudoinverse(input, hermitian):
+    flags("linalg_pinv", hermitian=hermitian)
     need_tensors("linalg_pinv", input=input)
     if input.ndim < 2 or input.dtype.category < FLOATING or is_half(input):
         raise RuntimeError(
@@ -89,7 +97,7 @@ def check_pseudoinverse(input, hermitian):
 
 def prepare_pseudoinverse(input, hermitian, atol, rtol):
     check_pseudoinverse(input, hermitian)
-    return input, bool(hermitian), *tolerances("linalg.pinv", atol, rtol, "rtol", rcond=None)
+    return input, hermitian, *tolerances("linalg.pinv", atol, rtol, "rtol", rcond=None)
 
 
 pseudoinverse = op(
@@ -124,7 +132,7 @@ pseudoinverse = op(
 
 def choose_pseudoinverse(input, rcond, hermitian, atol, rtol):
     check_pseudoinverse(input, hermitian)
-    return pseudoinverse, (input, bool(hermitian), *tolerances("linalg.pinv", atol, rtol, "rtol", rcond=rcond))
+    return pseudoinverse, (input, hermitian, *tolerances("linalg.pinv", atol, rtol, "rtol", rcond=rcond))
 
 
 overload(
@@ -144,6 +152,7 @@ overload(
 
 
 def check_rank(input, hermitian):
+    flags("linalg_matrix_rank", hermitian=hermitian)
     name = "torch.linalg.matrix_rank"
     need_tensors("linalg_matrix_rank", input=input)
     need_matrix(name, "input", input)
@@ -157,7 +166,7 @@ def check_rank(input, hermitian):
 
 def prepare_rank(input, hermitian, atol, rtol):
     check_rank(input, hermitian)
-    return input, bool(hermitian), *tolerances("linalg.matrix_rank", atol, rtol, "atol", tol=None)
+    return input, hermitian, *tolerances("linalg.matrix_rank", atol, rtol, "atol", tol=None)
 
 
 rank = op(
@@ -178,7 +187,7 @@ rank = op(
 
 def choose_rank(input, tol, hermitian, atol, rtol):
     check_rank(input, hermitian)
-    return rank, (input, bool(hermitian), *tolerances("linalg.matrix_rank", atol, rtol, "atol", tol=tol))
+    return rank, (input, hermitian, *tolerances("linalg.matrix_rank", atol, rtol, "atol", tol=tol))
 
 
 overload(
@@ -339,6 +348,7 @@ def prepare_lstsq(input, b, rcond, driver):
             f"{input.ndim} and {b.ndim}"
         )
     check_rows(name, input, b)
+    number_or_none(name, "rcond", rcond)
     if driver is not None and driver not in DRIVERS:
         raise RuntimeError(
             f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but it is {driver!r}"

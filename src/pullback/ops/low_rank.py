@@ -88,7 +88,7 @@ def choose_lobpcg(A, k, B, X, n, iK, niter, tol, largest, method, tracker, ortho
     need_tensors("lobpcg", A=A)
     need_square("lobpcg", A)
     if A.dtype.category != FLOATING:
-        raise ValueError(f"lobpcg: expected floating point matrices, but A is of {A.dtype}")
+        raise RuntimeError(f"lobpcg: expected floating point matrices, but A is of {A.dtype}")
     need_lapack("lobpcg", A)
     start = 1 if X is None else X.shape[-1]
     count, start = (start if n is None else n) if k is None else k, start if n is None else n

@@ -5,7 +5,7 @@ experimental design (2010), for the derivative of QR; R. Schreiber and C. Van Lo
 products of Householder transformations (1989), for products of reflectors.
 """
 
-from .checks import flag
+from .checks import flags, text
 from .cholesky import need_numbers
 from .elimination import pull_factors, push_factors
 from .matrix_checks import need_lapack, need_matrix
@@ -93,6 +93,7 @@ def prepare_qr(A, mode):
     need_tensors("linalg_qr", A=A)
     need_matrix("linalg.qr", "A", A)
     need_lapack("linalg.qr", A)
+    text("linalg_qr", "mode", mode)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(
             f"linalg.qr: qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
@@ -137,7 +138,7 @@ qr = op(
 
 def choose_qr(input, some):
     need_tensors("qr", input=input)
-    flag("qr", "some", some)
+    flags("qr", some=some)
     Q, R = perform(qr, *prepare_qr(input, "reduced" if some else "complete"))
     return None, returned("qr", Q=Q, R=R)
 
@@ -277,6 +278,7 @@ def prepare_ormqr(input, tau, other, left, transpose):
             f"{name}: Expected input and other to have the same dtype, but input has dtype {input.dtype} and other has dtype "
             f"{other.dtype}"
         )
+    flags("ormqr", left=left, transpose=transpose)
     return input, tau, other, left, transpose
 
 

@@ -9,7 +9,7 @@ gradients with application to statistically optimum beamforming (2017), for eige
 Automatic differentiation for complex valued SVD (2019).
 """
 
-from .checks import FLOATING, flag
+from .checks import FLOATING, flags, text
 from .matrix_checks import is_half, need_lapack, need_matrix, need_square
 from .parts import (
     diagonal,
@@ -94,7 +94,8 @@ def prepare_eigh(input, UPLO):
     need_square("linalg.eigh", input)
     if 0 not in input.shape and (input.dtype.category < FLOATING or is_half(input)):
         raise NotImplementedError(f"linalg.eigh: not implemented for {input.dtype}; convert it, as with .double()")
-    if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
+    text("linalg_eigh", "UPLO", UPLO)
+    if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"linalg.eigh: Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return input, UPLO.upper()
 
@@ -324,7 +325,7 @@ def check_svd(input, driver, name="A"):
 
 def prepare_svd(A, full_matrices, driver):
     check_svd(A, driver)
-    flag("linalg_svd", "full_matrices", full_matrices)
+    flags("linalg_svd", full_matrices=full_matrices)
     return A, full_matrices, None
 
 
@@ -389,6 +390,7 @@ def choose_svd(input, some, compute_uv):
         raise RuntimeError(
             f"linalg.svd: input should have at least 2 dimensions, but has {input.ndim} dimensions instead"
         )
+    flags("svd", some=some, compute_uv=compute_uv)
     prepare_svd(input, True, None)
     U, S, Vh = perform(svd, input, not some or not compute_uv, None)
     if compute_uv:
