@@ -39,25 +39,23 @@ def push_pseudoinverse(xp, tangent, input, inverse):
     return moved + xp.matmul(right - xp.matmul(inverse, xp.matmul(input, right)), inverse)
 
 
-def number_or_none(name, which, value):
-    if not (value is None or is_tensor(value) or isinstance(value, Real)):
-        raise TypeError(f"{name}(): argument '{which}' must be float or Tensor, not {type(value).__name__}")
+def check_tolerances(name, **given):
+    """Raise unless tolerances are numbers, real tensors or None."""
+    for which, value in given.items():
+        if not (value is None or is_tensor(value) or isinstance(value, Real)):
+            raise TypeError(f"{name}(): argument '{which}' must be float or Tensor, not {type(value).__name__}")
+        if is_tensor(value) and value.dtype.category == COMPLEX:
+            raise RuntimeError(f"torch.{name}: {which} tensor of complex type is not supported. Got {value.dtype}")
 
 
-def tolerances(name, atol, rtol, alone, **old):
-    """``atol`` and ``rtol``, where the only one of the older ``alone`` and its value may stand for one of them."""
-    ((which, value),) = old.items()
+def check_older(name, atol, rtol, **older):
+    """Raise where the older name of a tolerance is used beside the newer ones."""
+    ((which, value),) = older.items()
+    check_tolerances(name, **older)
     if value is not None and (atol is not None or rtol is not None):
         raise TypeError(
             f"{name}() received an invalid combination of arguments: {which} beside atol or rtol, which replace it"
         )
-    for given, tolerance in (("atol", atol), ("rtol", rtol), (which, value)):
-        number_or_none(name, given, tolerance)
-        if is_tensor(tolerance) and tolerance.dtype.category == COMPLEX:
-            raise RuntimeError(f"torch.{name}: {given} tensor of complex type is not supported. Got {tolerance.dtype}")
-    if value is None:
-        return atol, rtol
-    return (value, 0.0) if alone == "atol" else (None, value)
 
 
 def each(*matrices, **tolerances):
@@ -83,7 +81,7 @@ def batch_within(xp, op, args, batched, size):
     return xp.call(op, padded)
 
 
-def check_pseudoinverse(input, hermitian):
+def prepare_pseudoinverse(input, hermitian, atol, rtol):
     flags("linalg_pinv", hermitian=hermitian)
     need_tensors("linalg_pinv", input=input)
     if input.ndim < 2 or input.dtype.category < FLOATING or is_half(input):
@@ -93,11 +91,8 @@ def check_pseudoinverse(input, hermitian):
         )
     if hermitian:
         need_square("linalg.pinv", input)
-
-
-def prepare_pseudoinverse(input, hermitian, atol, rtol):
-    check_pseudoinverse(input, hermitian)
-    return input, hermitian, *tolerances("linalg.pinv", atol, rtol, "rtol", rcond=None)
+    check_tolerances("linalg.pinv", atol=atol, rtol=rtol)
+    return input, hermitian, atol, rtol
 
 
 pseudoinverse = op(
@@ -131,8 +126,8 @@ pseudoinverse = op(
 
 
 def choose_pseudoinverse(input, rcond, hermitian, atol, rtol):
-    check_pseudoinverse(input, hermitian)
-    return pseudoinverse, (input, hermitian, *tolerances("linalg.pinv", atol, rtol, "rtol", rcond=rcond))
+    check_older("linalg.pinv", atol, rtol, rcond=rcond)
+    return pseudoinverse, prepare_pseudoinverse(input, hermitian, atol, rtol if rcond is None else rcond)
 
 
 overload(
@@ -151,7 +146,7 @@ overload(
 )
 
 
-def check_rank(input, hermitian):
+def prepare_rank(input, hermitian, atol, rtol):
     flags("linalg_matrix_rank", hermitian=hermitian)
     name = "torch.linalg.matrix_rank"
     need_tensors("linalg_matrix_rank", input=input)
@@ -162,11 +157,8 @@ def check_rank(input, hermitian):
         )
     if hermitian:
         need_square("linalg.matrix_rank", input)
-
-
-def prepare_rank(input, hermitian, atol, rtol):
-    check_rank(input, hermitian)
-    return input, hermitian, *tolerances("linalg.matrix_rank", atol, rtol, "atol", tol=None)
+    check_tolerances("linalg.matrix_rank", atol=atol, rtol=rtol)
+    return input, hermitian, atol, rtol
 
 
 rank = op(
@@ -186,8 +178,8 @@ rank = op(
 
 
 def choose_rank(input, tol, hermitian, atol, rtol):
-    check_rank(input, hermitian)
-    return rank, (input, hermitian, *tolerances("linalg.matrix_rank", atol, rtol, "atol", tol=tol))
+    check_older("linalg.matrix_rank", atol, rtol, tol=tol)
+    return rank, prepare_rank(input, hermitian, *((atol, rtol) if tol is None else (tol, 0.0)))
 
 
 overload(
@@ -348,7 +340,7 @@ def prepare_lstsq(input, b, rcond, driver):
             f"{input.ndim} and {b.ndim}"
         )
     check_rows(name, input, b)
-    number_or_none(name, "rcond", rcond)
+    check_tolerances("linalg_lstsq", rcond=rcond)
     if driver is not None and driver not in DRIVERS:
         raise RuntimeError(
             f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), but it is {driver!r}"
