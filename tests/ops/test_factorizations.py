@@ -268,6 +268,19 @@ def test_what_is_no_function_of_the_matrix_requires_no_grad(name, torch):
     assert names[0] == names[1]
 
 
+@each_kind
+def test_elimination_of_many_small_matrices_is_lapacks(kind):
+    x = sample(200, 4, 3, kind=kind)
+    x[7], x[8, 3] = 0, x[8, 0]
+    x[9, :, 1] = x[9, :, 0]  # of rank two
+    many = pullback.linalg.lu_factor_ex(pullback.tensor(x))
+    for i in range(10):
+        one = pullback.linalg.lu_factor_ex(pullback.tensor(x[i]))
+        agree(array(many.LU[i]), array(one.LU), f"matrix {i}", rtol=1e-12)
+        agree(array(many.pivots[i]), array(one.pivots), f"matrix {i} pivots")
+    agree(array(many.info[:9]), [0] * 7 + [1, 0], "info")
+
+
 def bad(t, *values):
     return t.tensor(values, dtype=t.float64)
 
