@@ -40,6 +40,37 @@ def guesses() -> list[Case]:
     return [Case(PLAIN, i, (args, {})) for i, args in enumerate(calls)]
 
 
+def peculiar() -> dict[str, list[Case]]:
+    """Calls of overloads whose arguments nobody would guess."""
+    t = Maker(8)
+    scores, labels, lengths = t(4, 2, 3), t.integers(1, 3, 2, 2), ([4, 3], [2, 1])
+    table, places, tokens = t(5, 3), t.integers(0, 5, 2, 3), t(3, 2, 4)
+    bags = (table, t.integers(0, 5, 6), t.integers(0, 1, 2))
+    steps, state = t(4, 2, 3), t(1, 2, 2)
+    network = lambda gates, hx: (steps, hx, [t(2 * gates, 3), t(2 * gates, 2)], False, 1, 0.0, False, False, False)
+    cell = lambda gates, hx: (t(2, 3), hx, t(2 * gates, 3), t(2 * gates, 2))
+    heads = (tokens, tokens, tokens, 4, 2, t(12, 4), None, None, None, False, 0.0, t(4, 4), None)
+    calls: dict[str, tuple] = {
+        "ctc_loss": (scores, labels, *lengths),
+        "ctc_loss_numbered": (scores, labels, *lengths),
+        "embedding_bag": (places, table),
+        "embedding_bag_in_torch": bags,
+        "embedding_in_torch": (table, places),
+        "embedding_renorm_": (table, places, 1.0, 2.0),
+        "linear_cross_entropy": (t(4, 3), table, t.integers(0, 5, 4)),
+        "multi_head_attention_forward": heads,
+        "multi_margin_loss": (t(2, 3), t.integers(0, 3, 2)),
+        "poisson_nll_loss_numbered": (t(2, 3), t(2, 3, low=0.1), True, False, 1e-8, 1),
+        "lstm": network(4, (state, state)),
+        "lstm_cell": cell(4, (state[0], state[0])),
+    }
+    for name, gates in (("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
+        calls |= {name: network(gates, state), f"{name}_cell": cell(gates, state[0])}
+    anything = Op("anything(" + ", ".join(f"a{i}" for i in range(13)) + ")", "What is called with these arguments.")
+    anything.diff = anything.params
+    return {name: [Case(anything, 0, (args, {}))] for name, args in calls.items()}
+
+
 def sampled() -> dict[str, list[Case]]:
     """The first samples of each operation: those with derivatives before others, those without elements last."""
     found: dict[str, list[Case]] = {}
@@ -50,13 +81,15 @@ def sampled() -> dict[str, list[Case]]:
     return {name: cases[:MOST] for name, cases in found.items()}
 
 
-GUESSES, SAMPLED = guesses(), sampled()
+GUESSES, SAMPLED, PECULIAR = guesses(), sampled(), peculiar()
 
 
 def cases_for(record) -> list[Case]:
     """The calls to try: an operation's samples, or those by which an overload chooses its operations; then guesses."""
     if record is None:
         return GUESSES
+    if record.name in PECULIAR:
+        return PECULIAR[record.name]
     if TABLE.get(record.name) is record:
         return SAMPLED.get(record.name, []) + GUESSES
     return [

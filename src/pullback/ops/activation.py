@@ -172,6 +172,7 @@ threshold = composite(
         [((t(*shape), 0.25, 9.5), {}) for shape in ((), (2, 3), (0, 2))] + [((t.integers(-9, 9, 5), 1, 2), {})]
     ),
     errors=lambda t: [((t.bools(3), 0, 1), {}, NotImplementedError)],
+    out=True,
 )
 with_inplace(threshold, "threshold(input, threshold, value, inplace=False)")
 writing(threshold, BOTH)
@@ -182,6 +183,7 @@ hardshrink = activation(
     lambda xp, input, lambd: xp.where((input >= -lambd) & (input <= lambd), 0, input),
     homes=BOTH,
     samples=of_shapes({"lambd": 1.25}),
+    out=True,
 )
 
 
@@ -198,6 +200,7 @@ softshrink = activation(
     prepare=check_lambd,
     samples=of_shapes({"lambd": 1.25}),
     errors=lambda t: [((t(3), -1.0), {}, RuntimeError), ((t.integers(0, 9, 3),), {}, NotImplementedError)],
+    out=True,
     **FUNCTIONAL,
 )
 hardsigmoid = activation(
@@ -270,14 +273,25 @@ def exponential_unit(xp, input, alpha, scale):
     return xp.where(is_positive, input, alpha * xp.expm1(negative if scale == 1 else negative / scale))
 
 
+def scaled_unit(xp, input, alpha, scale, input_scale):
+    unit = exponential_unit(xp, input, alpha, 1 / input_scale)
+    return unit if scale == 1 else scale * unit
+
+
 elu = activation(
-    "elu(input, alpha=1.0)",
-    "The input where it is positive, and ``alpha * (exp(input) - 1)`` elsewhere.",
-    lambda xp, input, alpha: exponential_unit(xp, input, alpha, 1),
-    samples=of_shapes({"alpha": 0.5}),
+    "elu(input, alpha=1.0, scale=1.0, input_scale=1.0)",
+    "The input where it is positive, and ``alpha * (exp(input * input_scale) - 1)`` elsewhere, by ``scale``.",
+    scaled_unit,
+    samples=of_shapes({"alpha": 0.5}, {"scale": 1.5, "input_scale": 0.75}),
     **HIDDEN,
 )
-with_inplace(elu, "elu(input, alpha=1.0, inplace=False)")
+overload(
+    "elu(input, alpha=1.0, inplace=False)",
+    "The input where it is positive, and ``alpha * (exp(input) - 1)`` elsewhere. With ``inplace=True`` the result is "
+    "written into ``input``.",
+    lambda input, alpha, inplace: (elu, (input, alpha, 1.0, 1.0), inplace),
+    **FUNCTIONAL,
+)
 writing(elu)
 
 # The fixed point of mean 0 and variance 1, in Klambauer et al., Self-Normalizing Neural Networks (2017).
@@ -325,6 +339,7 @@ activation(
     "``threshold``.",
     softplus,
     samples=of_shapes({"beta": 2.0}, {"beta": 0.5, "threshold": 1.0}),
+    out=True,
     **FUNCTIONAL,
 )
 activation(
@@ -332,6 +347,7 @@ activation(
     "The logarithm of ``sigmoid(input)``, ``-log(1 + exp(-input))``.",
     lambda xp, input: -xp.logaddexp(-input, 0),
     node="LogSigmoidBackward0",
+    out=True,
     **FUNCTIONAL,
 )
 silu = activation(
@@ -376,6 +392,7 @@ activation(
     prepare=check_gelu,
     samples=of_shapes({"approximate": "tanh"}),
     errors=lambda t: [((t(3),), {"approximate": "x"}, RuntimeError), ((t.integers(0, 9, 3),), {}, NotImplementedError)],
+    out=True,
     **FUNCTIONAL,
 )
 

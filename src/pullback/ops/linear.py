@@ -133,6 +133,7 @@ overload(
     "linear(input, weight, bias=None)",
     "``input @ weight.T + bias``: the product of an input's last dim with each row of ``weight``, of shape (out, in).",
     choose_linear,
+    out=True,
     method=False,
     homes=("nn.functional",),
 )

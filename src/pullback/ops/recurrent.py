@@ -30,7 +30,7 @@ def before(xp, first, rows):
 def weight_of(xp, slopes, found):
     """The gradient of a weight by which each step multiplied what it found."""
     slopes, found = (xp.reshape(v, (v.shape[0] * v.shape[1], v.shape[2])) for v in (slopes, found))
-    return xp.mm(xp.transpose(slopes, 0, 1), found)
+    return xp.mm(xp.transpose(slopes, 0, 1), xp.conj(found))
 
 
 def given(xp, grad, like):
@@ -65,18 +65,19 @@ def pull_lstm(xp, grads, tensors, hidden, cells):
     bent = xp.tanh(cells)
     by_cell = [cell * enter * (1 - enter), c_before * forget * (1 - forget), enter * (1 - cell * cell)]
     factors = zip(
-        *(xp.unbind(v, 0) for v in (given(xp, grads[0], hidden), given(xp, grads[1], cells), xp.cat(by_cell, 2))),
-        *(xp.unbind(v, 0) for v in (bent * leave * (1 - leave), leave * (1 - bent * bent), forget)),
+        *(xp.unbind(v, 0) for v in (given(xp, grads[0], hidden), given(xp, grads[1], cells))),
+        *(xp.unbind(xp.conj(v), 0) for v in (xp.cat(by_cell, 2), bent * leave * (1 - leave))),
+        *(xp.unbind(xp.conj(v), 0) for v in (leave * (1 - bent * bent), forget)),
         strict=True,
     )
     dh, dc, slopes, outward = xp.zeros_like(h), xp.zeros_like(c), [], []
     for grad_h, grad_c, inner, outer, through, keep in reversed(list(factors)):
         dh = grad_h + dh
         outward.append(dh)
-        dm = xp.matmul(dh, projection[0]) if projection else dh
+        dm = xp.matmul(dh, xp.conj(projection[0])) if projection else dh
         dc = grad_c + dc + dm * through
         slopes.append(xp.cat([inner * xp.cat([dc, dc, dc], 1), dm * outer], 1))
-        dh, dc = xp.matmul(slopes[-1], weight), dc * keep
+        dh, dc = xp.matmul(slopes[-1], xp.conj(weight)), dc * keep
     slopes = xp.stack(slopes[::-1], 0)
     found = [slopes, dh, dc, weight_of(xp, slopes, h_before)]
     return [*found, weight_of(xp, xp.stack(outward[::-1], 0), leave * bent)] if projection else found
@@ -90,7 +91,6 @@ lstm_layer = op(
     operands=("tensors",),
     outputs=("hidden", "cells"),
     vjp={"tensors": pull_lstm},
-    real=True,
     samples=lambda t: [
         (([t(3, 2, 8), t(2, 2), t(2, 2), t(8, 2)],), {}),
         (([t(1, 2, 8), t(2, 2), t(2, 2), t(8, 2)],), {}),
@@ -128,12 +128,13 @@ def pull_gru(xp, grad, tensors, result):
     reset, update, new, old = gru_gates(xp, steps, h_before, weight, bias[0] if bias else None)
     to_new = (1 - update) * (1 - new * new)
     shared = [to_new * old * reset * (1 - reset), (h_before - new) * update * (1 - update)]
+    *shared, to_new, reset, update = (xp.conj(v) for v in (*shared, to_new, reset, update))
     rows = [xp.unbind(v, 0) for v in (grad, xp.cat([*shared, to_new * reset], 2), update)]
     dh, total = xp.zeros_like(h), []
     for grad_h, factor, keep in reversed(list(zip(*rows, strict=True))):
         dh = grad_h + dh
         total.append(dh)
-        dh = dh * keep + xp.matmul(factor * xp.cat([dh, dh, dh], 1), weight)
+        dh = dh * keep + xp.matmul(factor * xp.cat([dh, dh, dh], 1), xp.conj(weight))
     total = xp.stack(total[::-1], 0)
     slopes = [total * factor for factor in (*shared, to_new)]
     inner = xp.cat([*slopes[:2], slopes[2] * reset], 2)
@@ -148,7 +149,6 @@ gru_layer = op(
     composite=formula_gru,
     operands=("tensors",),
     vjp={"tensors": pull_gru},
-    real=True,
     samples=lambda t: [
         (([t(3, 2, 6), t(2, 2), t(6, 2)],), {}),
         (([t(3, 2, 6), t(2, 2), t(6, 2), t(6)],), {}),
@@ -172,11 +172,11 @@ def formula_rnn(xp, tensors, relu):
 
 def pull_rnn(xp, grad, tensors, relu, result):
     _, h, weight = tensors
-    factor = xp.cast(result > 0, result.dtype) if relu else 1 - result * result
+    factor = xp.cast(result > 0, result.dtype) if relu else xp.conj(1 - result * result)
     dh, slopes = xp.zeros_like(h), []
     for grad_h, row in zip(xp.unbind(grad, 0)[::-1], xp.unbind(factor, 0)[::-1], strict=True):
         slopes.append((grad_h + dh) * row)
-        dh = xp.matmul(slopes[-1], weight)
+        dh = xp.matmul(slopes[-1], xp.conj(weight))
     slopes = xp.stack(slopes[::-1], 0)
     return [slopes, dh, weight_of(xp, slopes, before(xp, h, result))]
 
@@ -188,7 +188,6 @@ rnn_layer = op(
     composite=formula_rnn,
     operands=("tensors",),
     vjp={"tensors": pull_rnn},
-    real=True,
     samples=lambda t: [
         (([t(3, 2, 2), t(2, 2), t(2, 2)], False), {}),
         (([t(3, 2, 2), t(2, 2), t(2, 2)], True), {}),

@@ -9,6 +9,7 @@ from warnings import warn
 from ..dtypes import float64
 from .batching import shifted
 from .checks import BOOL, FLOATING, dim, dtype_or_none, flag, reduced_dims
+from .losses import in_single
 from .reductions import INTERNAL, along, count
 from .table import FLOATING as TO_FLOATING
 from .table import composite, op
@@ -89,8 +90,10 @@ def prepare_softmax(name):
 def softmax_like(name, doc, formula, homes, **fields):
     """An operation of the softmax family, with the signature of ``nn.functional``."""
 
+    computed = in_single(formula)
+
     def cast_first(xp, input, dim, _stacklevel=3, dtype=None):
-        return formula(xp, input if dtype is None else xp.cast(input, dtype), along(input, dim))
+        return computed(xp, input if dtype is None else xp.cast(input, dtype), along(input, dim))
 
     return composite(
         f"{name}(input, dim=None, _stacklevel=3, dtype=None)",
@@ -144,6 +147,7 @@ softmax_like(
     "The exponentials along a dimension, divided by their sum. ``dtype`` is cast to first.",
     formula_softmax,
     PUBLIC,
+    out=True,
     vjp={"input": pull_softmax},  # the formula's own would compute the result again
 )
 softmax_like(
@@ -151,6 +155,7 @@ softmax_like(
     "The logarithm of :func:`softmax`, computed without overflow. ``dtype`` is cast to first.",
     formula_log_softmax,
     PUBLIC,
+    out=True,
     vjp={"input": pull_log_softmax},
 )
 softmax_like(

@@ -72,7 +72,7 @@ def gru_layer(tensors):
 @kernel
 def rnn_layer(tensors, relu):
     steps, h, weight = tensors
-    if steps.dtype.itemsize == 2:
+    if steps.dtype.itemsize == 2 or (relu and steps.dtype.kind == "c"):
         return by_formula("rnn_layer", tensors, relu)
     hidden, moves = room_for(steps, h)
     for row, (h, h_next) in zip(steps, moves, strict=True):
