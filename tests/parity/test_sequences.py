@@ -146,6 +146,16 @@ def test_cells_are_torchs(name, bias, torch):
     same(torch, lambda lib, x, hx, *params: getattr(lib, f"{name}_cell")(x, hx, *params), [real(2, 2), hx, *params])
 
 
+@pytest.mark.parametrize("name", ["gru", "rnn_tanh"])
+def test_outputs_can_be_written_in_place(name, torch):
+    params = weights(name, 1, 1, False)
+    settings = (False, 1, 0.0, False, False, False)
+    call = lambda lib, x, h: [r.mul_(2) for r in getattr(lib, name)(x, h, tensor(lib, params), *settings)]
+    same(torch, call, [real(3, 2, 2), real(1, 2, 3)])
+    call = lambda lib, x, h: getattr(lib, f"{name}_cell")(x, h, *tensor(lib, params)).mul_(2)
+    same(torch, call, [real(2, 2), real(2, 3)])
+
+
 def test_a_network_under_vmap_is_a_loop():
     params, x, hx = [pullback.tensor(w) for w in weights("lstm", 2, 2, True)], real(3, 4, 2, 2), states("lstm", 4, 2)
     call = lambda x: pullback.lstm(x, tuple(map(pullback.tensor, hx)), params, True, 2, 0.0, False, True, False)[0]

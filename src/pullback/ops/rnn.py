@@ -43,6 +43,10 @@ class Whole:
     def last(self, hidden):
         return hidden[-1]
 
+    def own(self, output):
+        """The output with memory of its own, so that a write to it spoils nothing that the backward pass needs."""
+        return output.clone()
+
 
 class Packed:
     """Likewise for a packed sequence, (steps, ...)."""
@@ -60,6 +64,9 @@ class Packed:
 
     def last(self, hidden):
         return rows_at(self.flat(hidden), self.ends)
+
+    def own(self, output):
+        return output
 
     def flat(self, hidden):
         return hidden.reshape((self.times * self.batch, hidden.shape[-1]))
@@ -111,7 +118,7 @@ def run_network(name, input, hx, params, has_biases, num_layers, dropout, train,
         if dropout and train and layer < num_layers - 1:
             step, args, *_ = dropped(name, input, dropout, True, False)
             input = args if step is None else perform(step, *args)
-    return (input, *[perform(TABLE["stack"], list(each), 0) for each in zip(*ends, strict=True)])
+    return (layout.own(input), *[perform(TABLE["stack"], list(each), 0) for each in zip(*ends, strict=True)])
 
 
 def check_network(name, input, states, params, has_biases, layers, count, batch):
@@ -211,6 +218,7 @@ def cell(name, doc):
         check_cell(input, states, w_ih, w_hh, GATES[name])
         weights = [w_ih, w_hh] if b_ih is None else [w_ih, w_hh, b_ih, b_hh]
         _, ends = run_layer(name, input.unsqueeze(0), states, weights, b_ih is not None, Whole(), False)
+        ends = tuple(state.clone() for state in ends)
         return None, ends if name == "lstm" else ends[0]
 
     overload(f"{name}_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None)", doc, choose, **HOME)
