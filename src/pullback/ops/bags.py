@@ -118,7 +118,7 @@ def run_bags(weight, indices, offsets, scale_grad_by_freq, mode, per_sample_weig
     padding_idx = check_bags(weight, indices, offsets, mode, per_sample_weights, include_last_offset, padding_idx)
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("embedding_bag: max mode does not support scaling the gradient by the frequency")
-    message = "embedding_bag: Expected idx >= 0 && idx < num_embeddings"
+    message = "embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {}"
     indices = perform(TABLE["within"], indices.to(int64), 0, weight.shape[0], message)
     return bags_of(
         *(weight, indices, offsets.to(int64), scale_grad_by_freq),
@@ -130,8 +130,8 @@ def laid_flat(input, offsets, per_sample_weights):
     """Indices one after another and where bags begin, for rows of a matrix or as given."""
     if per_sample_weights is not None and per_sample_weights.shape != input.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({list(per_sample_weights.shape)}) is not None, then it must have the "
-            f"same shape as the input ({list(input.shape)})"
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the "
+            f"same shape as the input ({input.shape})"
         )
     if input.ndim == 2:
         if offsets is not None:

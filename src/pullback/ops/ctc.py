@@ -134,8 +134,15 @@ def lengths_of(name, lengths, batch, most, like):
         raise RuntimeError(f"ctc_loss: {name} must be integral, but got {lengths.dtype}")
     if lengths.numel() != batch:
         raise RuntimeError(f"ctc_loss: {name} must be of size batch_size, {batch}, but got {lengths.numel()}")
-    message = f"ctc_loss: Expected {name} to have value at least 0 and at most {most}"
-    return perform(TABLE["within"], lengths.reshape((batch,)).to(int64), 0, most + 1, message)
+    lengths, expected = lengths.reshape((batch,)).to(int64), f"ctc_loss: Expected {name} to have value at"
+    lengths = perform(TABLE["within"], lengths, 0, inf, expected + " least 0, but got value {}")
+    if name == "target_lengths":
+        expected = (
+            f"ctc_loss: Expected tensor to have size at least {{}} at dimension 1, but got size {most} for 'targets'"
+        )
+    else:
+        expected += f" most {most}, but got value {{}}"
+    return perform(TABLE["within"], lengths, 0, most + 1, expected)
 
 
 def padded_targets(targets, target_lengths, batch):
@@ -178,7 +185,7 @@ def states_of(targets, target_lengths, blank, classes):
     batch, width = targets.shape
     inside = perform_arange(targets, width) < target_lengths.unsqueeze(1)
     targets = perform(TABLE["where"], inside, targets.to(int64), blank)
-    targets = perform(TABLE["within"], targets, 0, classes, "ctc_loss: targets must be classes")
+    targets = perform(TABLE["within"], targets, 0, classes, "ctc_loss: targets must be classes, but one is {}")
     padding = perform(TABLE["constant_pad_nd"], targets.unsqueeze(2), (1, 0), blank)
     states = perform(TABLE["constant_pad_nd"], padding.reshape((batch, 2 * width)), (0, 1), blank)
     return states, states != perform(TABLE["constant_pad_nd"], states, (2, -2), blank)

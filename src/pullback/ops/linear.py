@@ -3,7 +3,7 @@
 from .batching import logical_ndim, pad_dims
 from .checks import BOOL
 from .products import choose_matmul, flat, multipliable, no_bools
-from .steps import INTERNAL, fitted, need_tensors
+from .steps import INTERNAL, fitted, need_tensors, perform
 from .table import TABLE, op, overload
 
 
@@ -127,6 +127,12 @@ def choose_linear(input, weight, bias):
     if rank == 2:
         return linear_mm, (input, weight, None)
     return linear_mm_row if rank == 1 else linear_mm_rows, (input, weight, None)
+
+
+def project(input, weight, bias):
+    """``linear`` as a step."""
+    step, args = choose_linear(input, weight, bias)
+    return perform(step, *(step.prepare(*args) if step.prepare else args))
 
 
 overload(

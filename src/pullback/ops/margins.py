@@ -8,11 +8,11 @@ from .table import TABLE, op, overload
 
 op(
     "within(target, low, high, message)",
-    "The target itself; RuntimeError with a message if any element is below ``low``, or not below ``high``.",
+    "The target itself; RuntimeError, with a message of the first of them, if any element is below ``low``, or not below ``high``.",
     operands=("target",),
     batch=lambda xp, op, args, batched, size: xp.call(op, args),
-    samples=lambda t: [((t.integers(0, 3, 4), 0, 3, "out of range"), {})],
-    errors=lambda t: [((t.integers(3, 4, 4), 0, 3, "out of range"), {}, RuntimeError)],
+    samples=lambda t: [((t.integers(0, 3, 4), 0, 3, "out of range: {}"), {})],
+    errors=lambda t: [((t.integers(3, 4, 4), 0, 3, "out of range: {}"), {}, RuntimeError)],
     **INTERNAL,
 )
 
@@ -29,7 +29,7 @@ def at_classes(xp, target, classes):
 
 def formula_multi_margin(xp, input, target, weight, p=1, margin=1.0, reduction="mean"):
     last, classes = input.ndim - 1, input.shape[-1]
-    chosen = at_classes(xp, xp.within(target, 0, classes, "multi_margin_loss: target out of range"), classes)
+    chosen = at_classes(xp, xp.within(target, 0, classes, "multi_margin_loss: target out of range: {}"), classes)
     right = xp.sum(xp.where(chosen, input, 0), last, True)
     lack = xp.where(chosen, 0, positive(xp, input - right + margin))
     losses = xp.sum(lack * lack if p == 2 else lack, last)
@@ -40,7 +40,7 @@ def formula_multi_margin(xp, input, target, weight, p=1, margin=1.0, reduction="
 
 def formula_multilabel_margin(xp, input, target, reduction="mean"):
     last, classes = input.ndim - 1, input.shape[-1]
-    target = xp.within(target, -1, classes, "multilabel_margin_loss: argument #2 'target' is out of range")
+    target = xp.within(target, -1, classes, "multilabel_margin_loss: argument #2 'target' is out of range: {}")
     counts = xp.unsqueeze(xp.cumsum(xp.cast(target < 0, int64), last) == 0, last + 1)  # up to the first -1
     chosen = at_classes(xp, target, classes) & counts
     right = xp.unsqueeze(xp.gather(input, last, xp.clamp_min(target, 0)), last + 1)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from ..dtypes import bool as bool_dtype
 from .attention import attend
 from .dropout import dropped
-from .linear import choose_linear
+from .linear import project
 from .steps import need_tensors, perform
 from .table import TABLE, overload, read_signature
 
@@ -24,11 +24,6 @@ def cat(tensors, dim):
     return perform(TABLE["cat"], tensors, dim)
 
 
-def project(input, weight, bias):
-    step, args = choose_linear(input, weight, bias)
-    return perform(step, *args)
-
-
 # -- checks ------------------------------------------------------------------------------------------------------------
 
 
@@ -41,18 +36,24 @@ def check_dims(given):
     """Raise PyTorch's error unless all is of a batch, or all of one sample."""
     dims = given.query.ndim
     expect(dims in (2, 3), f"query should be unbatched 2D or batched 3D tensor but received {dims}-D query tensor")
+    kind = "batched (3-D)" if dims == 3 else "unbatched (2-D)"
     expect(
         given.key.ndim == given.value.ndim == dims,
-        f"For {dims}-D query, expected key and value to be {dims}-D but found {given.key.ndim}-D and {given.value.ndim}-D",
+        f"For {kind} `query`, expected `key` and `value` to be {dims}-D but found {given.key.ndim}-D and "
+        f"{given.value.ndim}-D tensors respectively",
     )
     if given.key_padding_mask is not None:
         found = given.key_padding_mask.ndim
         expect(
-            found == dims - 1, f"For {dims}-D query, expected key_padding_mask to be {dims - 1}-D but found {found}-D"
+            found == dims - 1,
+            f"For {kind} `query`, expected `key_padding_mask` to be `None` or {dims - 1}-D but found {found}-D tensor instead",
         )
     if given.attn_mask is not None:
         found = given.attn_mask.ndim
-        expect(found in (2, 3), f"For {dims}-D query, expected attn_mask to be None, 2-D or 3-D but found {found}-D")
+        expect(
+            found in (2, 3),
+            f"For {kind} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {found}-D tensor instead",
+        )
 
 
 def check_sizes(given):
@@ -62,7 +63,7 @@ def check_sizes(given):
         f"was expecting embedding dimension of {given.embed_dim_to_check}, but got {width}",
     )
     expect(width // heads * heads == width, f"embed_dim {width} not divisible by num_heads {heads}")
-    key, value = tuple(given.key.shape), tuple(given.value.shape)
+    key, value = given.key.shape, given.value.shape
     if given.use_separate_proj_weight:
         expect(key[:2] == value[:2], f"key's sequence and batch dims {key[:2]} do not match value's {value[:2]}")
     else:
@@ -83,7 +84,7 @@ def check_mask(mask, samples, tokens, sources):
     expected = (tokens, sources) if mask.ndim == 2 else (samples, tokens, sources)
     if tuple(mask.shape) != expected:
         raise RuntimeError(
-            f"{NAME}: The shape of the {mask.ndim}D attn_mask is {list(mask.shape)}, but should be {expected}."
+            f"{NAME}: The shape of the {mask.ndim}D attn_mask is {mask.shape}, but should be {expected}."
         )
 
 
@@ -159,7 +160,8 @@ def merged(given, attn_mask, padding_mask, sources):
         return attn_mask
     expect(
         tuple(padding_mask.shape) == (batch, sources),
-        f"expecting key_padding_mask shape of {(batch, sources)}, but got {tuple(padding_mask.shape)}",
+        f"Expected key_padded_mask.shape[1] to be {sources}, but got {padding_mask.shape[1]}; its shape is "
+        f"{list(padding_mask.shape)}, expected {[batch, sources]}",
     )
     spread = padding_mask.reshape((batch, 1, 1, sources)).expand((batch, given.num_heads, 1, sources))
     spread = spread.reshape((batch * given.num_heads, 1, sources))

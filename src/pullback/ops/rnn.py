@@ -8,7 +8,7 @@ is taken from there, and so no gradient comes back. For the other direction each
 from typing import Any
 
 from .dropout import dropped
-from .linear import choose_linear
+from .linear import project
 from .recurrent import gru_layer, lstm_layer, rnn_layer
 from .steps import INTERNAL, is_tensor, need_tensors, perform
 from .table import TABLE, op, overload
@@ -72,25 +72,15 @@ class Packed:
         return hidden.reshape((self.times * self.batch, hidden.shape[-1]))
 
 
-def product(name, input, weight, bias):
-    if input.shape[-1] != weight.shape[-1]:
-        raise RuntimeError(
-            f"{name}: mat1 and mat2 shapes cannot be multiplied: the input has {input.shape[-1]} features, and the weight, "
-            f"of shape {list(weight.shape)}, expects {weight.shape[-1]}"
-        )
-    step, args = choose_linear(input, weight, bias)
-    return perform(step, *args)
-
-
 def run_layer(name, input, states, weights, has_biases, layout, backward):
     """One layer in one direction: all its hidden states, and the last hidden state and cell."""
     w_ih, w_hh, *rest = weights
     biases, projection = (rest[:2], rest[2:]) if has_biases else ([], rest)
     if name == "gru":
-        steps = product(name, input, w_ih, biases[0] if biases else None)
+        steps = project(input, w_ih, biases[0] if biases else None)
         hidden = perform(gru_layer, [layout.spread(steps, backward), *states, w_hh, *biases[1:]])
         return layout.gather(hidden, backward), (layout.last(hidden),)
-    steps = layout.spread(product(name, input, w_ih, biases[0] + biases[1] if biases else None), backward)
+    steps = layout.spread(project(input, w_ih, biases[0] + biases[1] if biases else None), backward)
     if name == "lstm":
         hidden, cells = perform(lstm_layer, [steps, *states, w_hh, *projection])
         return layout.gather(hidden, backward), (layout.last(hidden), layout.last(cells))
@@ -130,15 +120,17 @@ def check_network(name, input, states, params, has_biases, layers, count, batch)
         raise RuntimeError(
             f"{name}: got {len(params)} weights for {layers} layers and directions, each of which needs {expected}"
         )
-    dtypes = {str(tensor.dtype) for tensor in (input, *states, *params)}
-    if len(dtypes) > 1:
+    other = next((tensor for tensor in (*params, *states) if tensor.dtype is not input.dtype), None)
+    if other is not None:
         raise RuntimeError(
-            f"{name}: mat1 and mat2 must have the same dtype, but input, states and weights have {sorted(dtypes)}"
+            f"{name}: mat1 and mat2 must have the same dtype, but got {input.dtype._word} and {other.dtype._word} for the "
+            "input and a weight or state"
         )
     for state in states:
         if state.shape[0] < layers:
             raise IndexError(
-                f"{name}: the hidden states are of {state.shape[0]} layers and directions, of which there are {layers}"
+                f"{name}: select(): index {state.shape[0]} out of range for tensor of size {list(state.shape)} at dimension "
+                f"0: hidden states are needed for each of {layers} layers and directions"
             )
         if state.shape[1] != batch:
             raise RuntimeError(f"{name}: the batch size is {batch}, but hidden states have shape {list(state.shape)}")

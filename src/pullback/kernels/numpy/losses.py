@@ -96,5 +96,5 @@ def soft_margin_loss(input, target, reduction="mean"):
 def within(target, low, high, message):
     wrong = (target < low) | (target >= high)
     if wrong.any():
-        raise RuntimeError(f"{message}: got {target[wrong].flat[0]}, expected {low} to {high - 1}")
+        raise RuntimeError(f"{message.format(target[wrong].flat[0])} (expected {low} to {high - 1})")
     return target
