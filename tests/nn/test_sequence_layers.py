@@ -245,3 +245,12 @@ def test_functional_call_replaces_the_weights_of_a_network():
         dict(lstm.named_parameters())
     )
     assert set(slopes) == set(weights)
+
+
+def test_the_implementation_of_attention_can_be_asked_for(torch):
+    for lib in (pb, torch):
+        x, attention = lib.ones(1, 2, 3, 4), lib.nn.attention
+        with attention.sdpa_kernel(attention.SDPBackend.MATH):
+            assert lib.nn.functional.scaled_dot_product_attention(x, x, x).sum() == 24
+        with pytest.raises(AssertionError, match="Backend must be an instance of SDPBackend"), attention.sdpa_kernel(3):
+            pass

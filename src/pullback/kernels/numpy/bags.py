@@ -29,8 +29,14 @@ def bag_peaks(input, bags, counted, size):
     if places.size:
         rows, bags = input[places], bags[places]
         starts = np.flatnonzero(np.diff(bags, prepend=-1))
-        largest = np.maximum.reduceat(rows, starts, 0)
-        which = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(bags)))
-        at = np.where((rows == largest[which]) | np.isnan(rows), places[:, None], len(input))
-        peaks[bags[starts]] = np.minimum.reduceat(at, starts, 0)
+        peaks[bags[starts]] = places[first_largest(rows, starts, np.diff(starts, append=len(bags)))]
     return peaks
+
+
+def first_largest(rows, starts, sizes):
+    """The row with the first largest number of each column, for each of the bags that begin at ``starts``."""
+    if (sizes == sizes[0]).all():  # as the rows of a matrix are; ten times as fast as the general way
+        return starts[:, None] + rows.reshape(len(starts), sizes[0], -1).argmax(1)
+    largest = np.maximum.reduceat(rows, starts, 0)
+    is_largest = (rows == np.repeat(largest, sizes, 0)) | np.isnan(rows)
+    return np.minimum.reduceat(np.where(is_largest, np.arange(len(rows))[:, None], len(rows)), starts, 0)
