@@ -88,12 +88,13 @@ median("nanmedian", "median, NaN aside,", "the lower of the two middle elements 
 
 
 def prepare_kthvalue(input, k, d, keepdim):
-    rankable("kthvalue", input)
     flag("kthvalue", "keepdim", keepdim)
     k, d = whole("kthvalue", "k", k), dim("kthvalue", d, input.ndim)
+    not_empty("kthvalue", input.shape, d)
     size = input.shape[d] if input.ndim else 1
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}: {k} of {size}")
+    rankable("kthvalue", input)
     return input, k, d, keepdim
 
 
@@ -108,7 +109,12 @@ op(
     batch=shifted("dim"),
     prepare=prepare_kthvalue,
     samples=lambda t: [((t(2, 3, 4), 2), {}), ((t(3, 4), 3, 0, True), {}), ((t(), 1), {}), ((t(0, 3), 1), {})],
-    errors=lambda t: [((t(3), 0), {}, RuntimeError), ((t(3), 4), {}, RuntimeError), ((t(3), 1, 1), {}, IndexError)],
+    errors=lambda t: [
+        ((t(3), 0), {}, RuntimeError),
+        ((t(3), 4), {}, RuntimeError),
+        ((t(3), 1, 1), {}, IndexError),
+        ((t(0, 3), 1, 0), {}, IndexError),
+    ],
 )
 
 

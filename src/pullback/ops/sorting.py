@@ -155,9 +155,22 @@ topk = op(
 
 
 def prepare_unique(input, sorted, return_inverse, return_counts, d):
+    return input, sorted, return_inverse, return_counts, compared_dim("unique", input, d)
+
+
+def compared_dim(name, input, d):
+    """The dim whose slices are compared, not negative; None for all elements."""
     if input.dtype.category == COMPLEX:
-        raise NotImplementedError(f"unique: not implemented for {input.dtype}")
-    return input, sorted, return_inverse, return_counts, None if d is None else dim("unique", d, input.ndim)
+        raise NotImplementedError(f"{name}: not implemented for {input.dtype}")
+    if d is None:
+        return None
+    d = dim(name, d, input.ndim)
+    if 0 in [n for i, n in enumerate(input.shape) if i != d]:
+        raise RuntimeError(
+            f"{name}: There are 0 sized dimensions, and they aren't selected, so unique cannot be applied: dim {d} of "
+            f"{list(input.shape)}"
+        )
+    return d
 
 
 op(
@@ -179,18 +192,21 @@ op(
 
 
 def prepare_consecutive(input, return_inverse, return_counts, d):
-    if d is not None:
-        raise NotImplementedError("unique_consecutive: only dim=None, the flattened input, is supported")
-    return input, return_inverse, return_counts, d
+    return input, return_inverse, return_counts, compared_dim("unique_consecutive", input, d)
 
 
 op(
     "unique_consecutive(input, return_inverse=False, return_counts=False, dim=None)",
-    "The elements, flattened, less those that equal the one before; with inverse indices and counts as in :func:`unique`.",
+    "The elements, flattened, less those that equal the one before (with ``dim``, the slices along it); with inverse indices and "
+    "counts as in :func:`unique`.",
     outputs=("*",),
     prepare=prepare_consecutive,
     samples=lambda t: [
         ((t.permutation(8).sort()[0] // 3,), {}),
         ((t.permutation(8).sort()[0] // 3,), {"return_inverse": True, "return_counts": True}),
+        (((t.permutation(6).sort()[0] // 2).unsqueeze(1),), {"return_inverse": True, "return_counts": True, "dim": 0}),
+        (((t.permutation(6).sort()[0] // 4).reshape(1, 6), True, True, -1), {}),
+        ((t(0, 3),), {"dim": 0}),
     ],
+    errors=lambda t: [((t(2, 3),), {"dim": 2}, IndexError), ((t(3, 0),), {"dim": 0}, RuntimeError)],
 )

@@ -222,12 +222,14 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
 @kernel
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
-    line = np.ravel(input)
-    starts = np.ones(line.shape, bool)
-    starts[1:] = line[1:] != line[:-1]
-    inverse = (np.cumsum(starts) - 1).reshape(input.shape)
-    counts = np.diff(np.append(np.flatnonzero(starts), line.size))
-    return parts(line[starts], (return_inverse, inverse), (return_counts, counts))
+    lines = np.moveaxis(input, dim, 0) if dim is not None and input.ndim else np.ravel(input)
+    starts = np.ones(len(lines), bool)
+    starts[1:] = (lines[1:] != lines[:-1]).any(tuple(range(1, lines.ndim)))
+    inverse = np.cumsum(starts) - 1
+    counts = np.diff(np.append(np.flatnonzero(starts), len(lines)))
+    if dim is None:
+        return parts(lines[starts], (return_inverse, inverse.reshape(input.shape)), (return_counts, counts))
+    return parts(np.compress(starts, input, dim), (return_inverse, inverse), (return_counts, counts))
 
 
 def parts(values, *extra):
