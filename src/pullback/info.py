@@ -340,8 +340,12 @@ PROPERTIES = {
 }  # fmt: skip
 for method in METHODS:
     setattr(Tensor, method.__name__, method)
+WRITERS: dict[str, Any] = {
+    "real": lambda self, value: self.real.copy_(value),
+    "imag": lambda self, value: self.imag.copy_(value),
+}
 for name, read in PROPERTIES.items():
-    setattr(Tensor, name, property(read, doc=read.__doc__))
+    setattr(Tensor, name, property(read, WRITERS.get(name), doc=read.__doc__))
 Tensor.element_size = lambda self: self.dtype.itemsize  # type: ignore[attr-defined]
 Tensor.sparse_dim = lambda self: 0  # type: ignore[attr-defined]
 Tensor.dense_dim = lambda self: self.ndim  # type: ignore[attr-defined]

@@ -234,11 +234,11 @@ elementwise(
 )
 
 
-def in_double(xp, value):
-    """An operand of ``float_power`` in double precision."""
+def in_double(xp, value, other):
+    """An operand of ``float_power`` in double precision, complex where the other one is."""
     if type(value) in NUMBERS:
         return value if type(value) is complex else float(value)
-    return xp.cast(value, complex128 if is_complex(value) else float64)
+    return xp.cast(value, complex128 if is_complex(value) or is_complex(other) or type(other) is complex else float64)
 
 
 def check_float_power(input, exponent):
@@ -253,7 +253,7 @@ def check_float_power(input, exponent):
 composite(
     "float_power(input, exponent)",
     "The power ``input ** exponent`` in double precision, whatever the dtypes of the operands.",
-    lambda xp, input, exponent: xp.pow(in_double(xp, input), in_double(xp, exponent)),
+    lambda xp, input, exponent: xp.pow(in_double(xp, input, exponent), in_double(xp, exponent, input)),
     node=("PowBackward0", "PowBackward1", "PowBackward2"),
     prepare=check_float_power,
     samples=lambda t: [

@@ -5,6 +5,7 @@ All are views, but for the conjugates. A rule here reads no more of its operand 
 
 from . import checks
 from .batching import shifted
+from .complex_numbers import conj, itself_unless_complex
 from .shape import INTERNAL, form, sizes, trailing
 from .table import LINEAR, op
 
@@ -168,7 +169,7 @@ def choose_matrix(title, conjugate, most=None):
     def choose(input):
         ndim = input.ndim
         if ndim == 0:
-            return None, input
+            return itself_unless_complex(conj, input) if conjugate else (None, input)
         if ndim == 1 or (most and ndim > most):
             kind = "matrices (2-D tensors)" if most else "matrices or batches of matrices"
             advice = " For batches of matrices, consider using tensor.mH" if most and ndim > most else ""
