@@ -272,7 +272,6 @@ def test_what_is_no_function_of_the_matrix_requires_no_grad(name, torch):
 def test_elimination_of_many_small_matrices_is_lapacks(kind):
     x = sample(200, 4, 3, kind=kind)
     x[7], x[8, 3] = 0, x[8, 0]
-    x[9, :, 1] = x[9, :, 0]  # of rank two
     many = pullback.linalg.lu_factor_ex(pullback.tensor(x))
     for i in range(10):
         one = pullback.linalg.lu_factor_ex(pullback.tensor(x[i]))
