@@ -114,11 +114,12 @@ def form_of_leaf(outcome, mine, theirs, *runs):
 def one_element(outcome, mine, theirs, ours, others):
     """PyTorch compares the strides of dims of one element too, and takes a tensor over itself for a partial overlap."""
     words = "some elements of the input tensor and the written-to tensor"
-    if words in mine or words not in theirs:
+    if words in said(outcome.errors[0]) or words not in said(outcome.errors[1]):
         return False
+    if any(1 in t.shape or not t.dim() for t in concerned(outcome, others).values()):
+        return True
     written = re.findall(r"^ *(v\d+\[.*?\]) [+*-]?= ", outcome.statements[-1], re.MULTILINE)
-    region = [eval(each, dict(ours.scope)) for each in written]
-    return any(1 in t.shape or not t.dim() for t in [*concerned(outcome, others).values(), *region])
+    return any(1 in eval(each, dict(ours.scope)).shape for each in written)
 
 
 def concerned(outcome, run):
@@ -180,13 +181,24 @@ def nothing_flows(outcome, mine, theirs, *runs):
     name = outcome.difference.name
     name = name if any(re.match(rf"{name} = torch.autograd.grad", s) for s in outcome.statements) else None
     wanted = ("requires_grad", "is_leaf") if name else ("grad's requires_grad",)
-    return outcome.difference.aspect in wanted and all(is_constant(run, name) for run in runs)
+    return outcome.difference.aspect in wanted and all(was_constant(outcome, run.torch, name) for run in runs)
 
 
 def leaves_of(run):
     """The leaves that require grad; some tensors refuse to be asked."""
     flags = ("requires_grad", "is_leaf")
     return {n: t for n, t in run.tensors().items() if all(flag_of(t, flag) is True for flag in flags)}
+
+
+def was_constant(outcome, torch, name):
+    """Whether the derivatives of a recorded gradient, or of what tensors hold, vanish at the time when they are made."""
+    run = Run(torch)
+    for statement in outcome.statements:
+        run.do(statement)
+        made = re.match(rf"{name} = ", statement) if name else "create_graph" in statement and "backward" in statement
+        if made and not is_constant(run, name):
+            return False
+    return True
 
 
 def is_constant(run, name):
@@ -289,7 +301,8 @@ def older_view(outcome, mine, theirs, ours, others):
     words = "a leaf Variable that requires grad is being used in an in-place operation"
     written = re.findall(r"^ *(v\d+)[.\[ ]", outcome.statements[-1], re.MULTILINE)
     views = [t for name, t in ours.tensors().items() if name in written and t._is_view()]
-    return not mine and words in theirs and any(not t.is_leaf for t in views)
+    refused = words in said(outcome.errors[1]) and not mine
+    return refused and any(not t.is_leaf for t in views)
 
 
 def retained_view(outcome, mine, theirs, ours, others):
@@ -319,7 +332,7 @@ def form_then_wanted(outcome, mine, theirs, *runs):
     to require grad, nor does their gradient pass through it."""
     words = ("t_()", "unsqueeze_(", "squeeze_(", "transpose_(", "swapaxes_(")
     is_it = outcome.difference.aspect in (*FLAGS, "retains_grad") or (not mine and "a view of a leaf" in theirs)
-    is_it = is_it or (not theirs and "does not require grad" in mine)
+    is_it = is_it or (not theirs and ("does not require grad" in mine or "a leaf Variable" in mine))
     return is_it and any(w in s for w in words for s in outcome.statements)
 
 
