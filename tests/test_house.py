@@ -29,7 +29,7 @@ FLOORS = [
     ["compile"],
     ["overrides"],
     ["arguments", "conversion", "numpy_protocols", "copying", "creation", "from_data", "info", "memory", "sampling"],
-    ["attributes", "forms", "indexing", "tensor"],
+    ["attributes", "forms", "indexing", "out", "tensor"],
     ["tape"],
     ["interpreters"],
     ["kernels"],

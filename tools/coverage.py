@@ -11,6 +11,7 @@ import sys
 import pullback
 import torch_names
 import trials
+from pullback.arguments import Options
 from pullback.ops.table import OVERLOADS, TABLE
 from scope import reason
 from torch_names import Name
@@ -38,7 +39,7 @@ def record_of(space: str, name: str):
     if space != "Tensor":
         served = sys.modules["pullback.tensor"].NAMESPACES.get(space.removeprefix("torch.") or "torch")
         return served.records.get(name) if served is not None else None
-    return METHODS.get(name)
+    return METHODS.get(name) or METHODS.get(name.removesuffix("_"))
 
 
 def methods() -> dict:
@@ -104,6 +105,8 @@ def lacking(space: str, name: str, arguments: list[str]) -> list[str]:
     except (TypeError, ValueError):
         return []
     mine = {p.name for p in parameters} | set(record.params if record else ())
+    if "options" in mine:
+        mine.update(Options.__annotations__)
     return [a for a in arguments if a not in mine]
 
 

@@ -5,9 +5,10 @@ names that are functions, methods or attributes (no classes, modules or constant
 what a trial of torch's function on our samples showed (the letters of ``trials.TRAITS``).
 """
 
+import ast
 import inspect
 import operator
-import re
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,22 +45,46 @@ def names_of(torch, space: str) -> dict[str, list[str]]:
 
 
 def arguments(torch, space: str, name: str, value) -> list[str]:
-    """The names of a function's arguments, those of all its overloads, as torch's schemas or Python say them."""
-    prefix = {"torch.linalg": "linalg_", "torch.special": "special_", "torch.fft": "fft_"}.get(space, "")
+    """The names of a function's arguments, those of all its overloads: as Python, torch's stubs or its schemas say them."""
     if inspect.isfunction(value):
         parameters = inspect.signature(value).parameters.values()
         names = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     else:
-        schemas = torch._C._jit_get_schemas_for_operator(f"aten::{prefix}{name}")
-        names = [a.name for s in schemas if is_public(torch, s) for a in s.arguments]
+        names = stubs(torch, space).get(name) or in_schemas(torch, space, name)
     names = ["input" if n == "self" else n for n in dict.fromkeys(names)]
-    return [n for n in names if n not in (("input", "out") if space == "Tensor" else ())]
+    return [n for n in names if space != "Tensor" or n != "input"]
 
 
-def is_public(torch, schema) -> bool:
-    """Whether a schema is of an operation on tensors, and not one of the script language's own or one with named dims."""
-    text = str(schema)
-    return "Tensor" in text and "Dimname" not in text and not re.search(r"\b(str|t|float)\[?\]? self\b", text)
+STUBS = {
+    "torch": ("_VariableFunctions.pyi", None),
+    "Tensor": ("__init__.pyi", "TensorBase"),
+    "torch.nn.functional": ("_nn.pyi", None),
+}
+
+
+@cache
+def stubs(torch, space: str) -> dict[str, list[str]]:
+    """The arguments of the functions in the stub file of a namespace."""
+    if space not in STUBS:
+        return {}
+    file, inside = STUBS[space]
+    tree = ast.parse((Path(torch.__file__).parent / "_C" / file).read_text(encoding="utf-8"))
+    body = tree.body
+    if inside:
+        body = next(n.body for n in body if isinstance(n, ast.ClassDef) and n.name == inside)
+    found: dict[str, list[str]] = {}
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            args = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            found.setdefault(node.name, []).extend(a.arg for a in args)
+    return found
+
+
+def in_schemas(torch, space: str, name: str) -> list[str]:
+    """The arguments in torch's schemas, which know of no Python."""
+    prefix = {"torch.linalg": "linalg_", "torch.special": "special_", "torch.fft": "fft_"}.get(space, "")
+    schemas = torch._C._jit_get_schemas_for_operator(f"aten::{prefix}{name}")
+    return [a.name for s in schemas if "Tensor" in str(s) and "Dimname" not in str(s) for a in s.arguments]
 
 
 class Name:

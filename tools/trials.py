@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "ops"), str(ROOT / "tests")]
 
+warnings.simplefilter("ignore")  # deprecated names are tried like others
+
 import numpy as np  # noqa: E402
 from cases import CASES, Case, chooses, flat  # noqa: E402
 from samples import Maker  # noqa: E402

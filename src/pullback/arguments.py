@@ -10,9 +10,9 @@ import numpy as np
 
 from . import dtypes, nested
 from .devices import check_device, check_layout
+from .out import write_out
 from .tape.modes import modes
 from .tape.value import CARE, Tensor, wrap
-from .tensor import write_out
 
 PYTHON_TYPES = {bool: dtypes.bool, int: dtypes.int64, float: dtypes.float64, complex: dtypes.complex128}
 

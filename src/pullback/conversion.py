@@ -361,9 +361,9 @@ def apply_(self: Any, callable: Callable) -> Any:
     return replaced_by("apply_", self, callable, ())
 
 
-def map_(self: Any, tensor: Any, callable: Callable) -> Any:
+def map_(self: Any, other: Any, callable: Callable) -> Any:
     """Replace each element by what a Python function makes of it and of another tensor's: slow, and without a gradient."""
-    return replaced_by("map_", self, callable, (tensor,))
+    return replaced_by("map_", self, callable, (other,))
 
 
 def map2_(self: Any, x: Any, y: Any, callable: Callable) -> Any:

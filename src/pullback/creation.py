@@ -167,7 +167,9 @@ def arange(
     return made("arange", counted(start, step, math.ceil((end - start) / step), kind), options, out)
 
 
-def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Unpack[Options]) -> Tensor:
+def range(
+    start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, **options: Unpack[Options]
+) -> Tensor:
     """The numbers from ``start`` to ``end``, inclusive; deprecated in favour of :func:`arange`."""
     warnings.warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
@@ -177,7 +179,8 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, 
     )
     start, end, step = [as_number("range", "start, end, step", n) for n in (start, end, step)]
     check_range(start, end, step)
-    return made("range", counted(start, step, math.floor((end - start) / step) + 1, as_dtype("range", dtype)), options)
+    count = math.floor((end - start) / step) + 1
+    return made("range", counted(start, step, count, as_dtype("range", dtype)), options, out)
 
 
 def check_range(start: Any, end: Any, step: Any) -> None:

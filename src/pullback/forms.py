@@ -1,14 +1,17 @@
-"""Changing a tensor's form in place: ``x.unsqueeze_(0)``, ``x.t_()`` and their kin, which write nothing."""
+"""Changing a tensor's form in place: ``x.unsqueeze_(0)``, ``x.t_()`` and their kin, which write nothing; and its memory."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from .clock import tick
+from .kernels.numpy.shape import restrided
 from .tape.inplace import check_inference, check_leaf, note_write, snapshot
 from .tape.modes import modes
-from .tape.storage import NOTHING
+from .tape.storage import NOTHING, add_versions, owner
 from .tape.value import GRAD, Tensor, open_levels
 from .tape.views import Family, renew
 
@@ -65,3 +68,36 @@ def take_form(target: Tensor, fresh: Tensor, follows: bool) -> None:
         target._fn, target._nr, target._flags, target._view = fresh._fn, fresh._nr, fresh._flags, fresh._view
     elif fresh._fn is not None and not fresh._fn.is_hidden:
         target._fn, target._nr = fresh._fn, fresh._nr
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The memory of an array from its first element on, row by row, in a shape."""
+    whole, needed = owner(array), math.prod(shape)
+    flat = (
+        whole.ravel(order="K")[(address(array) - address(whole)) // array.itemsize :]
+        if array.size
+        else array.reshape(-1)
+    )
+    if needed <= flat.size:
+        return restrided(flat, shape, contiguous_steps(shape, array.itemsize))
+    made = np.empty(needed, array.dtype)
+    made[: flat.size] = flat
+    return made.reshape(shape)
+
+
+def contiguous_steps(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """The strides in bytes of rows after rows."""
+    return tuple([itemsize * math.prod(shape[d + 1 :]) for d in range(len(shape))])
+
+
+def take_memory(tensor: Any, array: np.ndarray) -> None:
+    """Let a tensor without a history show other memory."""
+    tensor._data, tensor._view, tensor._family = array, None, None
+    add_versions(array)
+
+
+def address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]

@@ -453,11 +453,11 @@ def shaped(value: Tensor, shape: tuple) -> Tensor:
     return value if given == shape else value.expand(shape)  # type: ignore[union-attr]
 
 
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Write the values of ``src``, broadcast and cast to this tensor's dtype; ``non_blocking`` has no effect here.
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Write the values of ``other``, broadcast and cast to this tensor's dtype; ``non_blocking`` has no effect here.
 
     Raises RuntimeError where the shapes do not broadcast to this tensor's.
     """
-    if not isinstance(src, Tensor) and not isinstance(src, (bool, int, float, complex)):
-        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
-    return inplace.write(copy, (self, src))
+    if not isinstance(other, Tensor) and not isinstance(other, (bool, int, float, complex)):
+        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(other).__name__}")
+    return inplace.write(copy, (self, other))

@@ -11,6 +11,7 @@ import numpy as np
 from . import dtypes
 from .attributes import Size, current
 from .devices import CPU, memory_format, strided
+from .forms import address
 from .naming import torch_name
 from .ops.table import TABLE, Op
 from .tape.fast import call
@@ -30,10 +31,6 @@ def array_of(tensor: Any) -> np.ndarray:
             "Cannot access data pointer of Tensor that doesn't have storage: it is a value of a transform"
         )
     return data
-
-
-def address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
 
 
 def stride(self: Any, dim: int | None = None) -> Any:

@@ -4,7 +4,6 @@ Nothing here is differentiable. What changes a tensor's memory refuses tensors t
 which have none. Invariant: a storage is the array that owns the memory (``tape/storage.py``), whoever shows it.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from . import dtypes
 from .arguments import as_shape, check_tensor
 from .attributes import Attributes, current
 from .devices import CPU
-from .info import UntypedStorage, address, array_of, stride
+from .forms import address, contiguous_steps, resized, take_memory
+from .info import UntypedStorage, array_of, stride
 from .kernels.numpy.shape import restrided
 from .tape.promotion import dtype_of
-from .tape.storage import add_versions, owner
+from .tape.storage import owner
 from .tape.value import GRAD, Tensor, wrap
 
 # -- storages ----------------------------------------------------------------------------------------------------------
@@ -115,26 +115,6 @@ def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None)
     return self
 
 
-def resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The memory of an array from its first element on, row by row, in a shape."""
-    whole, needed = owner(array), math.prod(shape)
-    flat = (
-        whole.ravel(order="K")[(address(array) - address(whole)) // array.itemsize :]
-        if array.size
-        else array.reshape(-1)
-    )
-    if needed <= flat.size:
-        return restrided(flat, shape, contiguous_steps(shape, array.itemsize))
-    made = np.empty(needed, array.dtype)
-    made[: flat.size] = flat
-    return made.reshape(shape)
-
-
-def contiguous_steps(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """The strides in bytes of rows after rows."""
-    return tuple([itemsize * math.prod(shape[d + 1 :]) for d in range(len(shape))])
-
-
 def resize_as_(self: Any, the_template: Any, *, memory_format: Any = None) -> Any:
     """Give the tensor the shape of another in place, as :meth:`resize_` does."""
     check_tensor("resize_as_", the_template)
@@ -202,12 +182,6 @@ def memory_seen(source: Any, kind: dtypes.dtype, offset: int, size: Any, strides
             f"{flat.itemsize} are out of bounds for storage of size {flat.nbytes}"
         )
     return restrided(flat, shape, steps, offset * flat.itemsize)
-
-
-def take_memory(tensor: Any, array: np.ndarray) -> None:
-    """Let a tensor without a history show other memory."""
-    tensor._data, tensor._view, tensor._family = array, None, None
-    add_versions(array)
 
 
 def is_set_to(self: Any, tensor: Any) -> bool:

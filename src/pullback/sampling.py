@@ -19,10 +19,10 @@ from .devices import device as Device
 from .interpreters import values
 from .interpreters.batched import Batched, drawing_vmaps, vmaps
 from .ops.sampling import NORMAL_OF
+from .out import write_out
 from .tape.fast import call
 from .tape.promotion import dtype_of
 from .tape.value import Tensor, wrap
-from .tensor import write_out
 
 # -- generators --------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from .interpreters.dispatch import OPERATORS
 from .ops.namespaces import Packet
 from .ops.table import OVERLOADS, TABLE, Op, Overload
 from .ops.transposition import PROPERTIES
+from .out import write_out
 from .source import define, twin
 from .tape import inplace
 from .tape import record as tape_record
@@ -122,21 +123,6 @@ def choose(overload: Overload, args: tuple) -> Any:
     if op is None:  # nothing to be done: the operand itself
         return args
     return inplace.write(op, args) if in_place and in_place[0] else call(op, args)
-
-
-def write_out(out: Any, result: Any) -> Any:
-    """Store a result in the tensor that the caller passed as ``out``, or several in as many."""
-    if isinstance(result, tuple):
-        return type(result)(*[write_out(o, r) for o, r in zip(out, result, strict=True)])
-    if out.requires_grad or getattr(result, "requires_grad", False):
-        raise RuntimeError(
-            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
-            "grad. Compute under torch.no_grad(), or without out="
-        )
-    if tuple(out.shape) != tuple(result.shape):
-        raise RuntimeError(f"out has shape {list(out.shape)}, the result {list(result.shape)}")
-    inplace.write(TABLE["copy"], (out, result))
-    return out
 
 
 def make_function(record: Record) -> Callable:

@@ -168,6 +168,7 @@ threshold = composite(
     operands=("input",),
     method=False,
     prepare=check_threshold,
+    out=True,
     samples=lambda t: (
         [((t(*shape), 0.25, 9.5), {}) for shape in ((), (2, 3), (0, 2))] + [((t.integers(-9, 9, 5), 1, 2), {})]
     ),
@@ -182,6 +183,7 @@ hardshrink = activation(
     "The input where it is beyond ``-lambd`` or ``lambd``, and zero between and on them.",
     lambda xp, input, lambd: xp.where((input >= -lambd) & (input <= lambd), 0, input),
     homes=BOTH,
+    out=True,
     samples=of_shapes({"lambd": 1.25}),
     out=True,
 )

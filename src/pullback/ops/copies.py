@@ -31,7 +31,6 @@ def copying(view: Op) -> Op:
     """Declare a view's copy; it is public where the view is."""
     is_public = (view.function or view.method) and view.name not in OVERLOADS and view is not expand
     forms = NAMES if is_public else INTERNAL
-    forms = forms | {"out": False} if view.outputs else forms
     return twin_of(view, f"{view.name}_copy", f"{view.node}_copy", f"A copy of what :func:`{view.name}` sees.", **forms)
 
 
@@ -87,7 +86,7 @@ one_copy("as_strided_copy", "(input, size, stride, storage_offset=None)", as_cop
 one_copy("expand_copy", "(input, size, *, implicit=False)", lambda input, size, _: (COPIES[expand], (input, size)))
 one_copy("narrow_copy", "(input, dim, start, length)", lambda *a: (narrow_copy, choose_narrow(*a)[1]), method=True)
 one_copy("slice_copy", "(input, dim=0, start=None, end=None, step=1)", as_copy(choose_slice))
-one_copy("split_copy", "(input, split_size, dim=0)", as_copy(choose_equal), out=False)
+one_copy("split_copy", "(input, split_size, dim=0)", as_copy(choose_equal))
 one_copy("squeeze_copy", "(input, dim=None)", as_copy(OVERLOADS["squeeze"].choose))
 one_copy("view_copy", "(input, size=None, *, dtype=None)", as_copy(choose_view_copy))
 

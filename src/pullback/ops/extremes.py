@@ -104,6 +104,7 @@ aminmax = op(
     },
     batch=shifted("dim", whole=True),
     prepare=prepare_aminmax,
+    out=True,
     samples=lambda t: [
         ((t(2, 3),), {}),
         ((t(2, 3),), {"dim": -1, "keepdim": True}),
@@ -197,12 +198,14 @@ overload(
     "The largest of all elements; with ``dim``, a named tuple of the largest over that dimension and their indices; with "
     "another tensor, :func:`maximum`.",
     choose_extreme("maximum", max_all, max_dim),
+    out=True,
 )
 overload(
     "min(input, dim=None, keepdim=False, *, other=None)",
     "The smallest of all elements; with ``dim``, a named tuple of the smallest over that dimension and their indices; with "
     "another tensor, :func:`minimum`.",
     choose_extreme("minimum", min_all, min_dim),
+    out=True,
 )
 
 

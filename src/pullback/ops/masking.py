@@ -51,6 +51,16 @@ def broadcast_shape(*shapes):
     return tuple(next((n for n in sizes if n != 1), 1) for sizes in zip(*padded, strict=True))
 
 
+def check_broadcast(op_name, shape, other):
+    """Raise PyTorch's error where two shapes do not broadcast."""
+    for d, (m, n) in enumerate(zip(reversed(shape), reversed(other), strict=False), 1):
+        if m != n and 1 not in (m, n):
+            raise RuntimeError(
+                f"{op_name}: The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension "
+                f"{max(len(shape), len(other)) - d}: the shapes are {list(shape)} and {list(other)}"
+            )
+
+
 def unselect(xp, grad, mask, shape):
     """The gradient of a tensor of ``shape`` from which the elements under a mask were selected."""
     full = broadcast_shape(shape, mask.shape)
@@ -114,6 +124,7 @@ def masked_scatter_formula(xp, input, mask, source):
 def prepare_masked_scatter(input, mask, source):
     check_mask("masked_scatter_ only supports boolean masks, but got mask with dtype {}", mask)
     needs_tensor("masked_scatter", "source", 3, source)
+    check_broadcast("masked_scatter", input.shape, mask.shape)
     same_dtype("masked_scatter: expected self and source to have same dtypes but got {} and {}", input, source)
     return input, mask, source
 
@@ -131,7 +142,7 @@ masked_scatter = composite(
         ((t(4), t.bools(3, 1), t(3, 4)), {}),
         ((t(0), t.bools(0), t(0)), {}),
     ],
-    errors=lambda t: [((t(3), t(3), t(3)), {}, RuntimeError)],
+    errors=lambda t: [((t(3), t(3), t(3)), {}, RuntimeError), ((t(3, 4), t.bools(3), t(12)), {}, RuntimeError)],
 )
 
 

@@ -77,6 +77,7 @@ nonzero_static = op(
     "``fill_value``.",
     operands=("input",),
     prepare=prepare_nonzero_static,
+    out=True,
     samples=lambda t: [
         ((t.integers(0, 2, 2, 3),), {"size": 2}),
         ((t.integers(0, 2, 4),), {"size": 5, "fill_value": 7}),

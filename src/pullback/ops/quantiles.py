@@ -80,6 +80,7 @@ def median(name, which, note):
         f"{name}(input, dim=None, keepdim=False)",
         f"The {which} of all elements, or over ``dim`` with its indices: {note}.",
         lambda input, dim, keepdim: (of_all, (input,)) if dim is None else (over, (input, dim, keepdim)),
+        out=True,
     )
 
 
@@ -108,6 +109,7 @@ op(
     operands=("input",),
     batch=shifted("dim"),
     prepare=prepare_kthvalue,
+    out=True,
     samples=lambda t: [((t(2, 3, 4), 2), {}), ((t(3, 4), 3, 0, True), {}), ((t(), 1), {}), ((t(0, 3), 1), {})],
     errors=lambda t: [
         ((t(3), 0), {}, RuntimeError),
@@ -135,6 +137,7 @@ op(
     jvp={"input": at_indices},
     batch=shifted("dim"),
     prepare=prepare_mode,
+    out=True,
     samples=lambda t: [
         ((t(2, 3, 4),), {}),
         ((t.integers(0, 3, 5, 6), 0, True), {}),

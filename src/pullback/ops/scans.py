@@ -197,6 +197,7 @@ def cumulative_extreme(name, which):
         },
         jvp={"input": push_picked},
         prepare=prepare_cumulative_extreme(name),
+        out=True,
         samples=scan_samples,
         **SCAN,
     )

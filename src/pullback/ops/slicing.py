@@ -221,7 +221,16 @@ split_with_sizes = op(
 )
 
 
-def choose_split(input, split_size_or_sections, dim=0):
+def either(op_name, *given):
+    """The one argument that was given of several names for it."""
+    found = [g for g in given if g is not None]
+    if len(found) != 1:
+        raise TypeError(f"{op_name}() received an invalid combination of arguments: {len(found)} say where to split")
+    return found[0]
+
+
+def choose_split(input, split_size_or_sections=None, dim=0, split_size=None):
+    split_size_or_sections = either("split", split_size_or_sections, split_size)
     if isinstance(split_size_or_sections, (tuple, list)):
         return split_with_sizes, (input, split_size_or_sections, dim)
     dim, extent = checked_split("split", input, dim)
@@ -236,7 +245,7 @@ def choose_split(input, split_size_or_sections, dim=0):
 
 
 form(
-    "split(input, split_size_or_sections, dim=0)",
+    "split(input, split_size_or_sections=None, dim=0, *, split_size=None)",
     "Views of consecutive parts along ``dim``: of one size (the last may be smaller), or of the sizes in a list.",
     choose_split,
 )
@@ -290,11 +299,17 @@ tensor_split_at = op(
 )
 
 
-def choose_tensor_split(input, indices_or_sections, dim=0):
+def choose_tensor_split(input, indices_or_sections=None, dim=0, *others):
+    indices_or_sections = either("tensor_split", indices_or_sections, *others)
     if not input.ndim:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     dim = checks.dim("tensor_split", dim, input.ndim)
     if hasattr(indices_or_sections, "tolist"):
+        if indices_or_sections.ndim > 1 or indices_or_sections.dtype.name != "int64":
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional int64 tensor, "
+                f"but got a tensor with {indices_or_sections.ndim} dims of {indices_or_sections.dtype}"
+            )
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, (tuple, list)):
         return tensor_split_at, (input, sizes("tensor_split", "indices", indices_or_sections), dim)
@@ -306,14 +321,16 @@ def choose_tensor_split(input, indices_or_sections, dim=0):
 
 
 form(
-    "tensor_split(input, indices_or_sections, dim=0)",
+    "tensor_split(input, indices_or_sections=None, dim=0, *, sections=None, indices=None, "
+    "tensor_indices_or_sections=None)",
     "Views of the parts of a dimension: so many of nearly equal size, or those between the given indices.",
     choose_tensor_split,
 )
 
 
 def choose_axis_split(name, least, dim_of):
-    def choose(input, indices_or_sections):
+    def choose(input, *given):
+        indices_or_sections = either(name, *given)
         if input.ndim < least:
             raise RuntimeError(
                 f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} dimensions!"
@@ -337,7 +354,7 @@ for name, least, dim_of in (
     ("dsplit", 3, lambda ndim: 2),
 ):
     form(
-        f"{name}(input, indices_or_sections)",
+        f"{name}(input, indices_or_sections=None, *, sections=None, indices=None)",
         f"Views of the parts of a dimension, as :func:`tensor_split` gives them: {name[0]} stands for which it is.",
         choose_axis_split(name, least, dim_of),
     )

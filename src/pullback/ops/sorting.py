@@ -79,6 +79,7 @@ sort = op(
     jvp={"input": push_picked},
     batch=shifted("dim"),
     prepare=prepare_sort("sort"),
+    out=True,
     samples=sort_samples,
     errors=sort_errors,
 )
@@ -87,6 +88,7 @@ op(
     "The indices, of dtype int64, that sort along a dimension, as :func:`sort` returns them.",
     batch=shifted("dim"),
     prepare=prepare_sort("argsort"),
+    out=True,
     samples=sort_samples,
     errors=sort_errors,
 )
@@ -136,6 +138,7 @@ topk = op(
     operands=("input",),
     batch=shifted("dim"),
     prepare=prepare_topk,
+    out=True,
     samples=lambda t: [
         ((t(2, 3, 40), 2), {}),
         ((t(2, 5, 3), 3, 1, False), {}),

@@ -324,6 +324,7 @@ slice_scatter = op(
     batch=batch_region(slice_key),
     operands=("input", "src"),
     prepare=prepare_slice_scatter,
+    out=True,
     samples=lambda t: [
         ((t(3, 4), t(2, 4)), {"start": 1}),
         ((t(3, 5), t(3, 2), -1, 1, -1, 2), {}),

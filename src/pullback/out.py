@@ -1,0 +1,73 @@
+"""``out=``: results stored in the tensors that a caller passed.
+
+A tensor of another shape takes new memory, of another dtype what can be cast to it. Nothing is written before all of it is
+checked. Invariant: no tensor that is written here, nor what is written, has a history.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .forms import resized, take_memory
+from .ops.table import TABLE
+from .tape import inplace
+from .tape.promotion import dtype_of
+from .tape.value import Tensor
+
+
+def write_out(out: Any, result: Any) -> Any:
+    """Store a result in the tensor that the caller passed, or several results in several tensors; returns what was passed.
+
+    Raises:
+        RuntimeError: a tensor or a result requires grad, or the result cannot be cast to the tensor's dtype.
+        TypeError: there are not as many tensors as results.
+    """
+    if not isinstance(result, tuple):
+        return write_all([out], [result])[0]
+    if not isinstance(out, (tuple, list)):
+        raise TypeError(f"argument 'out' must be tuple of Tensors, not {type(out).__name__}")
+    if len(out) != len(result):
+        raise TypeError(f"expected tuple of {len(result)} elements but got {len(out)} in argument 'out'")
+    written = write_all(list(out), list(result))
+    return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
+
+
+def write_all(outs: list, results: list) -> list:
+    for out, result in zip(outs, results, strict=True):
+        check_out(out, result)
+    for out, result in zip(outs, results, strict=True):
+        if tuple(out.shape) != tuple(result.shape):
+            take_shape(out, tuple(result.shape))
+        inplace.write(TABLE["copy"], (out, result))
+    return outs
+
+
+def check_out(out: Any, result: Any) -> None:
+    if not isinstance(out, Tensor):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if out.requires_grad or getattr(result, "requires_grad", False):  # type: ignore[attr-defined]
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
+            "grad. Compute under torch.no_grad(), or without out="
+        )
+    given, wanted = dtype_of(result._data), dtype_of(out._data)
+    if given.category > wanted.category:
+        raise RuntimeError(f"result type {given._word} can't be cast to the desired output type {wanted._word}")
+
+
+def take_shape(out: Any, shape: tuple[int, ...]) -> None:
+    """Give a tensor the shape of a result, as PyTorch does, with its warning where the tensor has elements."""
+    if type(out._data) is not np.ndarray:
+        raise RuntimeError(
+            f"out has shape {list(out.shape)}, the result {list(shape)}; a value of a transform cannot change it"
+        )
+    if out._data.size:
+        warnings.warn(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match "
+            f"the required output shape {list(shape)}. This behavior is deprecated; pass a tensor of that shape, or one "
+            "without elements.",
+            UserWarning,
+            stacklevel=5,
+        )
+    take_memory(out, resized(out._data, shape))
