@@ -280,6 +280,11 @@ def scatter_tangent(xp, tangent, dim, index, reduce, shape):
     return xp.scatter(xp.expand(0.0 * xp.sum(tangent), shape), dim, index, tangent)
 
 
+def prepare_scatter_add(input, dim, index, src):
+    needs_tensor("scatter_add", "src", 3, src)
+    return input, check_scatter("scatter_add", input, dim, index, src), index, src
+
+
 scatter_add = op(
     "scatter_add(input, dim, index, src)",
     "The input with elements of ``src`` added at positions along a dimension.",
@@ -290,7 +295,7 @@ scatter_add = op(
     jvp=LINEAR,
     batch=batch_along(),
     operands=("input", "index", "src"),
-    prepare=lambda input, dim, index, src: (input, check_scatter("scatter_add", input, dim, index, src), index, src),
+    prepare=prepare_scatter_add,
     inplace=True,
     out=True,
     samples=lambda t: [
