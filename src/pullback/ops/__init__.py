@@ -43,6 +43,7 @@ from . import (
     matrices,
     moments,
     multihead,
+    native,
     noisy,
     normalization,
     norms,
