@@ -10,7 +10,7 @@ from typing import Any
 from . import checks, complex_numbers, transposition  # noqa: F401  (the views among VIEWS)
 from .shape import INTERNAL, expand, form, integer
 from .slicing import choose_chunk, choose_narrow, choose_split, split_with_sizes
-from .striding import choose_as_strided
+from .striding import choose_as_strided, layout
 from .table import LINEAR, OVERLOADS, TABLE, Op, op, overload
 
 VIEWS = (
@@ -123,5 +123,5 @@ for name, parameter, choose in (("unsafe_split", "split_size", choose_equal), ("
 overload(
     "slice_inverse(input, src, dim=0, start=None, end=None, step=1)",
     "The memory of a slice, seen as ``src`` lies in its own: the tensor that the slice was taken from.",
-    lambda input, src, *_: choose_as_strided(input, tuple(src.shape), src.stride(), src.storage_offset()),
+    lambda input, src, *_: choose_as_strided(input, *layout(src)[0]),
 )

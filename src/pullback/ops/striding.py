@@ -7,7 +7,7 @@ embeddings are operations too, and linear, so that derivatives of every order ar
 from math import prod
 
 from . import checks
-from .batching import shifted
+from .batching import full_batch, shifted
 from .shape import INTERNAL, METHOD, form, integer, sizes
 from .table import LINEAR, op
 from .writing import to_dtype
@@ -264,6 +264,29 @@ def choose_as_strided(input, size, stride, storage_offset=None):
     return strided, (input, *checked_strides(input, size, stride, storage_offset))
 
 
+def reach(shape, strides, offset):
+    """How many elements of memory there are up to the last that is seen."""
+    return 0 if 0 in shape else 1 + offset + sum(s * (n - 1) for n, s in zip(shape, strides, strict=True))
+
+
+def batch_strided(xp, op, args, batched, size):
+    """The elements of the batch lie one after another in memory, each in as much as is seen of it."""
+    values = [full_batch(xp, a, b, size) for a, b in zip(args, batched, strict=True) if hasattr(a, "ndim")]
+    rest = args[len(values) :]
+    if op is strided_sum:
+        step = max(reach(*lies) for lies in rest)
+        return xp.call(op, (*values, *[widened(lies, size, step) for lies in rest]))
+    *laid, seen = rest
+    step = max(reach(*laid), reach(*seen))
+    return xp.call(op, (*values, *widened(laid, size, step), widened(seen, size, step)))
+
+
+def widened(lies, size, step):
+    """How a batch lies in memory whose elements lie so, ``step`` apart."""
+    shape, strides, offset = lies
+    return (size, *shape), (step, *strides), offset
+
+
 strided = op(
     "strided(input, size, stride, offset, seen)",
     "The memory in which the input lies as ``seen`` says (shape, strides, offset), seen with other sizes and strides.",
@@ -271,6 +294,7 @@ strided = op(
         "input": lambda xp, grad, size, stride, offset, seen: xp.strided_sum(grad, seen, (size, stride, offset)),
     },
     jvp=LINEAR,
+    batch=batch_strided,
     operands=("input",),
     view=True,
     node="AsStridedBackward0",
@@ -288,6 +312,7 @@ strided_sum = op(
     "elements are seen at one place, each gets an equal part.",
     vjp={"input": lambda xp, grad, seen, laid: xp.strided(grad, *laid, seen)},
     jvp=LINEAR,
+    batch=batch_strided,
     operands=("input",),
     samples=lambda t: [((t(4, 3), ((6,), (1,), 0), ((4, 3), (1, 1), 0)), {})],
     **INTERNAL,
@@ -311,6 +336,7 @@ strided_scatter = op(
         ),
     },
     jvp=LINEAR,
+    batch=batch_strided,
     operands=("input", "src"),
     node="AsStridedScatterBackward0",
     samples=lambda t: [
