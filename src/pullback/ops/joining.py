@@ -471,7 +471,6 @@ kron = composite(
     types=COMMON,
     out=True,
     node="UnsafeViewBackward0",
-    out=True,
     samples=lambda t: [((t(2, 3), t(2, 2)), {}), ((t(2), t(3, 1)), {}), ((t(), t(2)), {}), ((t(2), t(0)), {})],
 )
 
