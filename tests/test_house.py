@@ -32,6 +32,7 @@ FLOORS = [
         "library",
         "linalg",
         "profiler",
+        "return_types",
         "runtime",
         "signal",
         "special",
@@ -49,7 +50,7 @@ FLOORS = [
     ["program"],
     ["ops"],
     ["devices", "nested", "printing", "random"],
-    ["clock", "context", "dtypes", "errors", "naming", "source", "tree"],
+    ["clock", "context", "dtypes", "errors", "naming", "source", "tree", "version"],
 ]
 
 # What nobody pays for until it is used.

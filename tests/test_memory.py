@@ -1,5 +1,7 @@
 """Storages, resizing in place and taking over memory, beside torch; and the settings of the library."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -132,3 +134,10 @@ def test_the_default_dtype_is_set_by_a_tensor_type():
         assert pullback.zeros(1).dtype is pullback.float32
     finally:
         pullback.set_default_dtype(pullback.float32)
+
+
+def test_named_results_have_types_that_can_be_asked_for_and_pickled():
+    found = pullback.max(pullback.eye(2), 0)
+    assert isinstance(found, pullback.return_types.max)
+    assert type(pickle.loads(pickle.dumps(found))) is type(found)
+    assert "topk" in dir(pullback.return_types) and pullback.version.cuda is None

@@ -28,8 +28,7 @@ from .sampling import *
 from .tape.modes import is_inference_mode_enabled
 from .tape.value import Tensor
 from .tensor import functions as _functions
-
-__version__ = "0.1.0"
+from .version import __version__
 
 newaxis = None
 
@@ -40,8 +39,8 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C", "backends", "cpu", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "signal", "special", "testing",
-    "utils",
+    "_C", "backends", "cpu", "cuda", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "return_types", "signal",
+    "special", "testing", "utils",
 )  # fmt: skip
 _RUNTIME = (
     "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_deterministic_debug_mode",

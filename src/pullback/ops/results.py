@@ -8,7 +8,7 @@ from typing import Any
 @cache
 def named_tuple(name: str, fields: tuple[str, ...]) -> type:
     """The type of what the operation ``name`` returns."""
-    made = namedtuple(name, fields)  # type: ignore[misc]
+    made = namedtuple(name, fields, module="pullback.return_types")  # type: ignore[misc]
 
     def show(self: Any) -> str:
         body = ",\n".join(f"{f}={value!r}" for f, value in zip(fields, self, strict=True))
