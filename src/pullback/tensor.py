@@ -4,6 +4,7 @@
 function of every operation and overload, by name. A method takes its operation's docstring.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -206,10 +207,25 @@ def gathering(function: Callable) -> Callable:
     return gathered
 
 
+NUMBER_FIRST = ("add", "sub", "addcmul", "addcdiv")  # in old programs the factor stands first: `p.add_(-lr, grad)`
+
+
+def warn_of_number_first(name: str, op: Op) -> None:
+    keyword = op.params[-1]
+    message = f"This overload of {name} is deprecated: {name}(Number {keyword}, ...); give {keyword}= as a keyword, at the end"
+    warnings.warn(message, UserWarning, stacklevel=3)
+
+
 def inplace_method(op: Op) -> Callable:
     """``x.op_(...)``."""
-    name, scope = f"{op.name}_", {"op": op, "write": inplace.write}
-    method = define(name, f"def {name}{op.signature}:\n    return write(op, ({', '.join(op.params)},))\n", scope)
+    name, scope = f"{op.name}_", {"op": op, "write": inplace.write, "warn": warn_of_number_first}
+    signature, body = op.signature, f"    return write(op, ({', '.join(op.params)},))\n"
+    if op.name in NUMBER_FIRST:
+        target, number, *others, _ = op.params
+        signature = signature.replace(", *", ", last=None, *")
+        old = ", ".join([target, *others, "last", number])
+        body = f"    if last is not None:\n        warn('{name}', op)\n        return write(op, ({old}))\n" + body
+    method = define(name, f"def {name}{signature}:\n{body}", scope)
     method.__doc__ = f"In-place form of :func:`{op.name}`. {op.doc}"
     method.__module__ = "pullback"
     return method
