@@ -100,3 +100,23 @@ def test_in_place_functions_write_their_argument(name):
     want = getattr(pullback, name[:-1])(x, *more)
     assert getattr(pullback, name)(x, *more) is x
     assert x.tolist() == want.tolist()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x, y: x.add_(2, y),
+        lambda x, y: x.sub_(2, y),
+        lambda x, y: x.addcmul_(2, y, y),
+        lambda x, y: x.addcdiv_(-2, y, y),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:This overload of")
+def test_the_factor_may_stand_first_as_in_old_programs(write, torch):
+    found = []
+    for t in (pullback, torch):
+        y = t.full((3,), 3.0, requires_grad=True)
+        written = write(t.arange(3.0), y)
+        written.sum().backward()
+        found.append((written.tolist(), y.grad.tolist()))
+    assert found[0] == found[1]
