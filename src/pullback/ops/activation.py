@@ -173,7 +173,6 @@ threshold = composite(
         [((t(*shape), 0.25, 9.5), {}) for shape in ((), (2, 3), (0, 2))] + [((t.integers(-9, 9, 5), 1, 2), {})]
     ),
     errors=lambda t: [((t.bools(3), 0, 1), {}, NotImplementedError)],
-    out=True,
 )
 with_inplace(threshold, "threshold(input, threshold, value, inplace=False)")
 writing(threshold, BOTH)
@@ -185,7 +184,6 @@ hardshrink = activation(
     homes=BOTH,
     out=True,
     samples=of_shapes({"lambd": 1.25}),
-    out=True,
 )
 
 
