@@ -6,7 +6,6 @@ A result that picks elements by index gives each gradient back to the element th
 
 from .batching import shifted
 from .checks import COMPLEX, dim, flag, ordered
-from .indexing import unbatchable
 from .table import LINEAR, composite, op
 
 INTERNAL = {"function": False, "method": False}
@@ -204,7 +203,6 @@ op(
     "The elements, flattened, less those that equal the one before (with ``dim``, the slices along it); with inverse indices and "
     "counts as in :func:`unique`.",
     outputs=("*",),
-    batch=unbatchable("unique_consecutive"),
     prepare=prepare_consecutive,
     samples=lambda t: [
         ((t.permutation(8).sort()[0] // 3,), {}),
