@@ -17,11 +17,6 @@ op(
 )
 
 
-def positive(xp, lack):
-    """What is lacking to a margin; the derivative is zero where nothing is."""
-    return xp.where(lack > 0, lack, 0)
-
-
 def at_classes(xp, target, classes):
     """Whether each of the target's elements is each of the classes, along a new last dim."""
     return xp.unsqueeze(target, target.ndim) == xp.arange(classes)
@@ -31,7 +26,7 @@ def formula_multi_margin(xp, input, target, weight, p=1, margin=1.0, reduction="
     last, classes = input.ndim - 1, input.shape[-1]
     chosen = at_classes(xp, xp.within(target, 0, classes, "multi_margin_loss: target out of range: {}"), classes)
     right = xp.sum(xp.where(chosen, input, 0), last, True)
-    lack = xp.where(chosen, 0, positive(xp, input - right + margin))
+    lack = xp.where(chosen, 0, xp.relu(input - right + margin))
     losses = xp.sum(lack * lack if p == 2 else lack, last)
     if weight is not None:
         losses = losses * xp.sum(xp.where(chosen, weight, 0), last)
@@ -44,7 +39,7 @@ def formula_multilabel_margin(xp, input, target, reduction="mean"):
     counts = xp.unsqueeze(xp.cumsum(xp.cast(target < 0, int64), last) == 0, last + 1)  # up to the first -1
     chosen = at_classes(xp, target, classes) & counts
     right = xp.unsqueeze(xp.gather(input, last, xp.clamp_min(target, 0)), last + 1)
-    lack = positive(xp, xp.unsqueeze(input, last) - right + 1)
+    lack = xp.relu(xp.unsqueeze(input, last) - right + 1)
     lack = xp.where(counts & ~xp.any(chosen, last, True), lack, 0)
     return fold(xp, xp.sum(lack, (last, last + 1)) / classes, reduction)
 
