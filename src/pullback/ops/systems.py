@@ -122,10 +122,10 @@ def prepare_solve(A, B, left, check_errors):
     need_tensors("linalg.solve", A=A, B=B)
     need_square("linalg.solve", A)
     need_one_dtype("linalg.solve", A, B)
-    vector = left and is_vector(A.shape, B.shape) and B.ndim > 0
+    vector = is_vector(A.shape, B.shape)
     need_fitting("linalg.solve", A, B.unsqueeze(-1) if vector else B, left)
     need_lapack("linalg.solve", A)
-    return A, B, left, check_errors
+    return A, B, left or vector, check_errors
 
 
 SOLVE = (
@@ -159,6 +159,7 @@ solve_ex = op(
         ((sample_matrix(t), t(2, 3, 2)), {}),
         ((sample_matrix(t, 2, 1), t(3, 3, 2)), {}),
         ((sample_matrix(t, 2), t(4, 3)), {"left": False}),
+        ((sample_matrix(t, 2, n=1), t(2, 1)), {"left": False}),
         ((t(0, 0), t(0, 2)), {}),
         ((t(0, 0), t(0)), {}),
         ((sample_matrix(t), t(3, 0)), {}),
@@ -170,6 +171,7 @@ solve_ex = op(
         ((t(3, 3), t(4)), {}, RuntimeError),
         ((t(3, 3), t()), {}, RuntimeError),
         ((t(3, 3), t(3)), {"left": False}, RuntimeError),
+        ((t(2, 3, 3), t(2, 3)), {"left": False}, RuntimeError),
         ((t(2, 3, 3), t(5, 3, 1)), {}, RuntimeError),
         ((t(3, 3), t(3, 1, dtype="float32")), {}, RuntimeError),
         ((t.integers(1, 3, 3, 3), t.integers(1, 3, 3, 3)), {}, RuntimeError),
