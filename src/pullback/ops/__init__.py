@@ -29,6 +29,7 @@ from . import (
     folding,
     fourier,
     gamma,
+    grids,
     grouped,
     hashing,
     indexing,

@@ -25,6 +25,7 @@ from . import (
     folding,
     fourier,
     gamma,
+    grids,
     hashing,
     indexing,
     joining,
