@@ -28,6 +28,7 @@ from . import (
     floating,
     folding,
     fourier,
+    fractional_pooling,
     gamma,
     grids,
     grouped,
@@ -54,6 +55,7 @@ from . import (
     polynomials,
     pooling,
     positions,
+    power_pooling,
     products,
     quantiles,
     recurrent,
@@ -80,6 +82,7 @@ from . import (
     striding,
     systems,
     transposition,
+    unpooling,
     writing,
 )
 

@@ -24,6 +24,7 @@ from . import (
     floating,
     folding,
     fourier,
+    fractional_pooling,
     gamma,
     grids,
     hashing,
