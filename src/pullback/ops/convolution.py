@@ -64,6 +64,8 @@ def per_dim(name, argument, value, n):
             f"{name}: expected {argument} to be a single integer value or a list of {n} values to match the convolution "
             f"dimensions, but got {argument}={list(value)}"
         )
+    if isinstance(value, bool):
+        raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not bool")
     return sizes(name, argument, value, n)
 
 
@@ -155,6 +157,8 @@ def prepared_transpose(name, n):
             raise TypeError(f"{name}(): argument 'padding' must be tuple of ints, not str")
         padding = padding_of(name, padding, tuple(weight.shape[2:]), stride, dilation)
         output_padding = per_dim(name, "output_padding", output_padding, n)
+        if min(output_padding) < 0:
+            raise RuntimeError(f"{name}: negative output_padding is not supported, got {list(output_padding)}")
         check_groups(name, groups)
         if any(o >= max(s, d) for o, s, d in zip(output_padding, stride, dilation, strict=True)):
             raise RuntimeError(

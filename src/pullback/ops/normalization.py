@@ -391,8 +391,7 @@ overload(
     "Groups of the channels of each sample of (N, C, ...) at mean 0 and variance 1, then each channel times its ``weight`` "
     "plus its ``bias``.",
     choose_group_norm,
-    homes=("torch", "nn.functional"),
-    method=False,
+    **HOME,
 )
 
 
