@@ -64,8 +64,6 @@ def per_dim(name, argument, value, n):
             f"{name}: expected {argument} to be a single integer value or a list of {n} values to match the convolution "
             f"dimensions, but got {argument}={list(value)}"
         )
-    if isinstance(value, bool):
-        raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not bool")
     return sizes(name, argument, value, n)
 
 

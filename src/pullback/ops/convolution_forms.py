@@ -1,5 +1,6 @@
 """Further forms of convolutions: of any number of dims and either direction, and with the time first."""
 
+from .products import same_dtype
 from .steps import need_tensors
 from .table import TABLE, composite, overload
 
@@ -44,6 +45,8 @@ overload(
 
 def prepare_tbc(input, weight, bias, pad):
     need_tensors("conv_tbc", input=input, weight=weight, bias=bias)
+    same_dtype("conv_tbc", input, weight)
+    same_dtype("conv_tbc", input, bias)
     shapes = f"got input {list(input.shape)}, weight {list(weight.shape)} and bias {list(bias.shape)}"
     if input.ndim != 3:
         raise RuntimeError(f"conv_tbc: Input must have 3 dims: time, batch, in_channel; {shapes}")

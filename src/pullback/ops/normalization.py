@@ -219,7 +219,7 @@ def channel_layout(shape):
 def choose_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps):
     need_tensors("batch_norm", input=input)
     shape = tuple(input.shape)
-    if training and extent(shape) == (shape[1] if len(shape) > 1 else 1) and len(shape) > 1:
+    if training and len(shape) > 1 and extent((shape[0], *shape[2:])) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     check_statistics("batch_norm", shape, running_mean, running_var, training)
     channels = shape[1] if len(shape) > 1 else 0
@@ -401,7 +401,7 @@ overload(
 def choose_rms_norm(input, normalized_shape, weight, eps):
     need_tensors("rms_norm", input=input)
     shape = check_normalized_shape("rms_norm", input, normalized_shape, weight=weight)
-    if not input.dtype.is_floating_point:
+    if not (input.dtype.is_floating_point or input.dtype.is_complex):
         raise NotImplementedError(f"rms_norm: not implemented for {input.dtype}; expected a floating-point tensor")
     eps = finfo_eps(input) if eps is None else eps
     x = input.to(float32) if input.dtype.itemsize == 2 else input
@@ -431,6 +431,8 @@ def choose_local_response_norm(input, size, alpha, beta, k):
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
     if 0 in input.shape:
         return None, input
+    if size < 1:
+        raise RuntimeError(f"local_response_norm: size must be greater than zero, but got {size}")
     below, above = size // 2, (size - 1) // 2
     squares = (input * input).transpose(1, -1)  # padding is of the last dims
     padded = perform(TABLE["constant_pad_nd"], squares, (below, above), 0)

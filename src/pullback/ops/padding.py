@@ -123,6 +123,8 @@ circular_pad = bordering(
 
 
 def choose_pad(input, pad, mode="constant", value=None):
+    if isinstance(value, (str, complex)):
+        raise TypeError(f"pad(): argument 'value' must be a real number, not {type(value).__name__}")
     if mode == "constant":
         return constant_pad_nd, (input, checked_pad("pad", input.shape, pad), 0 if value is None else value)
     if value is not None and value != 0:
@@ -160,7 +162,7 @@ def check_border(input, pad, mode):
                 f"pad: Padding value causes wrapping around more than once: padding {pair} at dimension {dim} of input "
                 f"{list(shape)}"
             )
-        if n + sum(pair) <= 0:
+        if n + sum(pair) < (mode != "circular"):
             raise RuntimeError(
                 f"pad: input (size {n} at dimension {dim}) is too small. Calculated output size: {n + sum(pair)}"
             )

@@ -38,6 +38,8 @@ def sizes(op_name, name, value, count):
     if len(given) != count:
         raise RuntimeError(f"{op_name}: expected {name} to be one int or {count}, but got {list(given)}")
     try:
+        if bool in map(type, given):
+            raise TypeError
         return tuple([index(n) for n in given])
     except TypeError:
         kinds = ", ".join(type(n).__name__ for n in given)
