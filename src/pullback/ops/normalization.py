@@ -219,6 +219,8 @@ def channel_layout(shape):
 def choose_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps):
     need_tensors("batch_norm", input=input)
     shape = tuple(input.shape)
+    if training and eps < 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if training and len(shape) > 1 and extent((shape[0], *shape[2:])) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     check_statistics("batch_norm", shape, running_mean, running_var, training)
@@ -234,6 +236,8 @@ def choose_batch_norm(input, running_mean, running_var, weight, bias, training, 
 
 
 def check_statistics(name, shape, mean, var, training):
+    if training and (mean is None) != (var is None):
+        raise ValueError(f"{name}: running_mean and running_var must either both be None or neither be None")
     if not training and (mean is None or var is None):
         missing = "running_mean" if mean is None else "running_var"
         raise RuntimeError(f"{name}: {missing} must be defined in evaluation mode")

@@ -1,7 +1,7 @@
 """Sampling by a grid, as products with a sparse matrix: a row for each sample, a column for each element of the images.
 
-The images' channels come last here, so that an entry of the matrix moves all of them. One more row of the images, of
-zeros, is what lies outside.
+The images' channels come last here, so that an entry of the matrix moves all of them. A margin of zeros before the first
+element of each dim is what lies outside.
 """
 
 from math import prod
@@ -91,30 +91,42 @@ def inside(element, size):
 # -- the matrix --------------------------------------------------------------------------------------------------------
 
 
-def entries(grid, size, settings, orders):
-    """The column of zeros, and (k, rows): the columns of the k elements that each sample is made of, and their weights."""
-    images, rows = len(grid), prod(grid.shape[:-1])
-    outside = images * prod(size)
-    columns = np.repeat(np.arange(images, dtype=np.int32 if outside < 2**31 else np.int64), rows // max(images, 1))[
-        None
-    ]
-    weights, missing = np.ones((1, rows), wide(grid)[0].dtype), np.zeros((1, rows), bool)
-    for dim, n in enumerate(size):
-        i = len(size) - 1 - dim  # the first coordinate is along the last dim
-        elements, factors = map(np.stack, taps(grid[..., i].reshape(rows), n, settings, orders[i]))
-        columns = (columns[:, None] * n + elements).reshape((-1, rows))
-        missing = (missing[:, None] | (elements < 0)).reshape((-1, rows))
-        weights = (weights[:, None] * factors).reshape((-1, rows))
-    columns[missing] = outside
-    return outside, columns, weights
+def taps_of(grid, size, settings, orders):
+    """For each spatial dim, the elements and the weights (k, samples) along it."""
+    last = len(size) - 1  # the first coordinate is along the last dim
+    return [taps(grid[..., last - d].reshape(-1), n, settings, orders[last - d]) for d, n in enumerate(size)]
 
 
-def matrix(outside, columns, weights):
+def positions(elements, images, size):
+    """The columns (samples, k) of all combinations of elements along the dims, in images with a margin of zeros before."""
+    count = elements[0][0].size
+    first = np.arange(images, dtype=np.int32 if images * prod(n + 1 for n in size) < 2**31 else np.int64)
+    columns = np.repeat(first, count // max(images, 1))[None]
+    for n, along in zip(size, elements, strict=True):
+        columns = (columns[:, None] * (n + 1) + (np.stack(along) + 1)).reshape((-1, count))
+    return columns.T.ravel()
+
+
+def products(factors):
+    """The weights (samples, k) of all combinations of elements."""
+    weights = np.stack(factors[0])
+    for along in factors[1:]:
+        weights = (weights[:, None] * np.stack(along)).reshape((-1, weights.shape[1]))
+    return wide(weights.T.ravel())[0]
+
+
+def matrix(columns, weights, samples, size, images):
     from scipy.sparse import csr_array
 
-    k, rows = columns.shape
-    ends = np.arange(0, k * rows + 1, k, dtype=columns.dtype)
-    return csr_array((weights.T.ravel(), columns.T.ravel(), ends), shape=(rows, outside + 1))
+    ends = np.arange(samples + 1, dtype=columns.dtype) * (len(columns) // max(samples, 1))
+    return csr_array((weights, columns, ends), shape=(samples, images * prod(n + 1 for n in size)))
+
+
+def sampler(grid, size, settings, orders):
+    """The matrix from images, with a margin, to samples."""
+    elements, factors = zip(*taps_of(grid, size, settings, orders), strict=True)
+    images = len(grid)
+    return matrix(positions(elements, images, size), products(factors), prod(grid.shape[:-1]), size, images)
 
 
 def channels_last(values):
@@ -122,13 +134,12 @@ def channels_last(values):
     return np.moveaxis(values, 1, -1)
 
 
-def with_zeros(images):
-    """Images (N, C, ...) as rows of channels, and a row of zeros."""
+def with_margin(images):
+    """Images (N, C, ...) as rows of channels, with zeros before the first element of each dim."""
     last = channels_last(images)
-    rows = np.empty((prod(last.shape[:-1]) + 1, images.shape[1]), images.dtype)
-    rows[:-1].reshape(last.shape)[...] = last
-    rows[-1] = 0
-    return rows
+    rows = np.zeros((len(last), *[n + 1 for n in last.shape[1:-1]], last.shape[-1]), images.dtype)
+    rows[(slice(None), *[slice(1, None)] * (last.ndim - 2))] = last
+    return rows.reshape((prod(rows.shape[:-1]), last.shape[-1]))
 
 
 def wide(*arrays):
@@ -137,32 +148,34 @@ def wide(*arrays):
 
 @kernel
 def grid_gather(input, grid, settings, orders):
-    images = wide(input)[0]
-    sampler = matrix(*entries(grid, input.shape[2:], settings, orders))
-    found = (sampler @ with_zeros(images)).reshape((*grid.shape[:-1], input.shape[1]))
+    found = sampler(grid, input.shape[2:], settings, orders) @ with_margin(wide(input)[0])
+    found = found.reshape((*grid.shape[:-1], input.shape[1]))
     return np.ascontiguousarray(np.moveaxis(found, -1, 1)).astype(input.dtype, copy=False)
 
 
 @kernel
 def grid_scatter(cotangent, grid, size, settings, orders):
-    given = wide(cotangent)[0]
-    sampler = matrix(*entries(grid, size, settings, orders))
     channels = cotangent.shape[1]
-    summed = sampler.T @ channels_last(given).reshape((prod(grid.shape[:-1]), channels))
-    images = np.moveaxis(summed[:-1].reshape((len(grid), *size, channels)), -1, 1)
-    return np.ascontiguousarray(images).astype(cotangent.dtype, copy=False)
+    given = channels_last(wide(cotangent)[0]).reshape((prod(grid.shape[:-1]), channels))
+    summed = sampler(grid, size, settings, orders).T @ given
+    images = summed.reshape((len(grid), *[n + 1 for n in size], channels))
+    inner = images[(slice(None), *[slice(1, None)] * len(size))]
+    return np.ascontiguousarray(np.moveaxis(inner, -1, 1)).astype(cotangent.dtype, copy=False)
 
 
 @kernel
 def grid_slope(grad, input, grid, settings, orders):
-    flow, images = wide(grad, input)
-    rows = with_zeros(images)
-    flow = channels_last(flow).reshape((prod(grid.shape[:-1]), input.shape[1]))
-    slopes = []
-    for i in range(len(orders)):
-        found = matrix(*entries(grid, input.shape[2:], settings, (*orders[:i], orders[i] + 1, *orders[i + 1 :]))) @ rows
-        slopes.append(np.einsum("rc,rc->r", found, flow))
-    return np.stack(slopes, -1).reshape(grid.shape).astype(grad.dtype, copy=False)
+    size, samples = input.shape[2:], prod(grid.shape[:-1])
+    rows = with_margin(wide(input)[0])
+    flow = channels_last(wide(grad)[0]).reshape((samples, input.shape[1]))
+    elements, factors = zip(*taps_of(grid, size, settings, orders), strict=True)
+    _, slopes = zip(*taps_of(grid, size, settings, [order + 1 for order in orders]), strict=True)
+    columns, result = positions(elements, len(grid), size), []
+    for d in reversed(range(len(size))):
+        weights = products([*factors[:d], slopes[d], *factors[d + 1 :]])
+        found = matrix(columns, weights, samples, size, len(grid)) @ rows
+        result.append(np.einsum("rc,rc->r", found, flow))
+    return np.stack(result, -1).reshape(grid.shape).astype(grad.dtype, copy=False)
 
 
 def sampled(n):
