@@ -20,7 +20,7 @@ each_operation = pytest.mark.parametrize("case", FIRST, ids=str)
 # cofactors' slopes in the direction of each derivative.
 CUBIC = {"pow", "float_power", "lgamma", "digamma", "polygamma", "linalg_det", "cofactors", "cofactor_slope"}
 FAMILIES = re.compile("mvlgamma|.*bessel.*|i[01]e?|.*polynomial.*|erfcx.*|(erfinv|ndtri|sinc)_slope|sinc|ldexp")
-QUARTIC = {"zeta", "zeta_slope"}  # in both arguments
+QUARTIC = {"zeta", "zeta_slope", "igamma", "igammac", "igamma_slope", "gamma_density"}  # in both arguments
 EXPONENTIAL = {"index_reduce", "scatter_reduce"}  # products: what the rule leaves out for a zero is another product
 
 

@@ -3,6 +3,8 @@
 from .arithmetic import WRITABLE
 from .complex_numbers import HIDDEN
 from .elementwise import function
+from .floating import two_tensors
+from .steps import times
 from .table import FLOATING, elementwise, overload
 
 REAL = {"real": True}
@@ -141,3 +143,73 @@ elementwise(
 
 def zeta_of_order(xp, input, other, order):
     return xp.zeta_slope(input, other, order) if order else xp.zeta(input, other)
+
+
+# -- the incomplete gamma functions ------------------------------------------------------------------------------------
+
+
+def shapes_and_places(*rest):
+    """Positive shapes and places that broadcast, on both sides of the middle of the distribution."""
+
+    def samples(t):
+        pairs = (((2, 3), (3,)), ((2, 1), (3,)), ((), ()), ((2, 0), (1,)))
+        calls = [((t(*a, low=0.3, high=4), t(*b, low=0.3, high=4), *rest), {}) for a, b in pairs]
+        return [*calls, ((t(2, 3, low=20, high=40), t(3, low=20, high=40), *rest), {})]
+
+    return samples
+
+
+def incomplete(name, other_name, doc, sign):
+    elementwise(
+        f"{name}(input, other)",
+        f"The regularised {doc} of shape ``input`` from 0 to ``other``.",
+        derivative={
+            "input": lambda xp, input, other: times(xp.igamma_slope(input, other, 1), sign),
+            "other": lambda xp, input, other: times(xp.gamma_density(input, other, 0), sign),
+        },
+        real=True,
+        prepare=two_tensors(name),
+        samples=shapes_and_places(),
+        errors=lambda t: [
+            ((t(3), 1.0), {}, TypeError),
+            ((t.integers(1, 9, 3), t.integers(1, 9, 3)), {}, NotImplementedError),
+        ],
+        homes=("torch", f"special:{other_name}"),
+        **WRITABLE,
+    )
+
+
+incomplete("igamma", "gammainc", "lower incomplete gamma function: the integral of the gamma density", 1)
+incomplete("igammac", "gammaincc", "upper incomplete gamma function: 1 less the integral of the gamma density", -1)
+elementwise(
+    "igamma_slope(input, other, order)",
+    "The derivative of ``igamma`` of some order with respect to ``input``.",
+    derivative={
+        "input": lambda xp, input, other, order: xp.igamma_slope(input, other, order + 1),
+        "other": lambda xp, input, other, order: xp.gamma_density(input, other, order),
+    },
+    operands=("input", "other"),
+    real=True,
+    samples=lambda t: [*shapes_and_places(1)(t), *shapes_and_places(2)(t)],
+    **HIDDEN,
+)
+
+
+def density_slope(xp, input, other, result, order):
+    """From ``x g' = (a - 1 - x) g``, differentiated by a."""
+    slope = ((input - 1) / other - 1) * result
+    return slope + order / other * xp.gamma_density(input, other, order - 1) if order else slope
+
+
+elementwise(
+    "gamma_density(input, other, order)",
+    "The derivative of some order, with respect to the shape ``input``, of the gamma density at ``other``.",
+    derivative={
+        "input": lambda xp, input, other, order: xp.gamma_density(input, other, order + 1),
+        "other": density_slope,
+    },
+    operands=("input", "other"),
+    real=True,
+    samples=lambda t: [*shapes_and_places(0)(t), *shapes_and_places(2)(t)],
+    **HIDDEN,
+)

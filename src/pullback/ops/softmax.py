@@ -22,6 +22,28 @@ op(
     samples=lambda t: [((t(2, 3), 1), {}), ((t(2, 3), (0, 1)), {}), ((t(), None), {}), ((t(0, 3), 0), {})],
     **INTERNAL,
 )
+op(
+    "log_of_sum(input, dim)",
+    "The logarithm of the sum over ``dim``, which is kept, exact also where all but a one among the elements is tiny.",
+    vjp={
+        "input": lambda xp, grad, input, dim, input_shape: xp.expand(
+            grad / xp.conj(xp.sum(input, dim, True)), input_shape
+        )
+    },
+    jvp={"input": lambda xp, tangent, input, dim: xp.sum(tangent, dim, True) / xp.sum(input, dim, True)},
+    operands=("input",),
+    batch=shifted("dim", whole=True),
+    samples=lambda t: [
+        ((t(*shape, low=0.3, high=3), dim), {}) for shape, dim in (((2, 3), 1), ((2, 3), (0, 1)), ((), None))
+    ],
+    **INTERNAL,
+)
+
+
+def without(shape, dim):
+    """A shape without some of its dimensions, or without all."""
+    left_out = range(len(shape)) if dim is None else dim if isinstance(dim, tuple) else (dim,)
+    return tuple(size for d, size in enumerate(shape) if d not in left_out)
 
 
 def formula_logsumexp(xp, input, dim, keepdim=False):
@@ -29,8 +51,8 @@ def formula_logsumexp(xp, input, dim, keepdim=False):
         return xp.sub(xp.sum(input, dim, keepdim), inf)
     peak = xp.peak(input, dim)
     peak = xp.where(xp.isinf(peak), 0, peak)  # infinities are left in place: exp(-inf - -inf) would be NaN
-    result = xp.log(xp.sum(xp.exp(input - peak), dim, keepdim))
-    return result + (peak if keepdim else xp.reshape(peak, tuple(result.shape)))
+    result = xp.log_of_sum(xp.exp(input - peak), dim) + peak
+    return result if keepdim else xp.reshape(result, without(input.shape, dim))
 
 
 def prepare_logsumexp(input, dim, keepdim):
@@ -124,7 +146,7 @@ def formula_log_softmax(xp, input, dim):
     if not count(input.shape, dim):
         return xp.exp(input)  # of no elements either
     shifted_input = input - xp.peak(input, dim)
-    return shifted_input - xp.log(xp.sum(xp.exp(shifted_input), dim, True))
+    return shifted_input - xp.log_of_sum(xp.exp(shifted_input), dim)
 
 
 def pull_softmax(xp, grad, result, dim, input_dtype):

@@ -14,7 +14,6 @@ from .table import FLOATING, elementwise
 REAL = {"real": True}
 SPECIAL = {"real": True, "homes": ("special",), "method": False, "inplace": False}
 BOTH = ("torch", "special")
-LN2 = math.log(2)
 ROOT_PI = 1.772453850905516  # the float nearest to it, which math.sqrt(math.pi) is not
 ROOT_2_PI = 2.5066282746310007  # likewise
 
@@ -195,12 +194,21 @@ elementwise(
     errors=lambda t: [((t.integers(0, 9, 3), t.integers(0, 9, 3)), {}, NotImplementedError)],
     out=True,
 )
+
+
+def share(xp, gap):
+    """``2**gap / (1 + 2**gap)``, which is ``sigmoid(gap * log(2))`` without the product's rounding."""
+    is_less = gap < 0
+    power = xp.exp2(xp.where(is_less, gap, -gap))
+    return xp.where(is_less, power, 1) / (1 + power)
+
+
 elementwise(
     "logaddexp2(input, other)",
     "The logarithm ``log2(2**input + 2**other)``, without overflow on the way.",
     derivative={
-        "input": lambda xp, input, other: xp.sigmoid((input - other) * LN2),
-        "other": lambda xp, input, other: xp.sigmoid((other - input) * LN2),
+        "input": lambda xp, input, other: share(xp, input - other),
+        "other": lambda xp, input, other: share(xp, other - input),
     },
     real=True,
     errors=lambda t: [((t.integers(0, 9, 3), t.integers(0, 9, 3)), {}, NotImplementedError)],

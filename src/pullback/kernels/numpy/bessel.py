@@ -38,7 +38,8 @@ def first_kind(x, order):
 
 
 def second_kind(x, order):
-    return np.where(x > ROOTS, oscillating(x, order)[1], scipy_function(f"y{order}")(x))
+    near = np.where(x > 2, scipy_function("yv")(order, x.clip(2, ROOTS)), scipy_function(f"y{order}")(x))
+    return np.where(x > ROOTS, oscillating(x, order)[1], near)
 
 
 def power_series(x, order, sign):
@@ -62,15 +63,43 @@ def scaled_modified(x, order):
     return np.where(np.abs(x) < NEAR, series, scipy_function(f"i{order}e")(x))
 
 
+LEAST, STEP, NODES = 0.2, 0.125, 48
+
+
+def scaled_integral(x, order):
+    """The modified function of the second kind, times ``exp(x)``, for x between 0.2 and 20 and any real order: the integral
+    of ``exp(x - x cosh(t)) cosh(order t)`` over positive t (DLMF 10.32.9), by the trapezoidal rule, which is exact here
+    to the last digits (Trefethen and Weideman 2014): all terms are positive, and fall off doubly exponentially."""
+    t = STEP * np.arange(NODES).reshape(-1, *[1] * x.ndim)
+    terms = np.exp(-2 * x * np.square(np.sinh(t / 2))) * np.cosh(order * t)
+    return STEP * (terms.sum(0) - terms[0] / 2)
+
+
+def zeroth_of_second_kind(x, scaled):
+    """Order zero, of which SciPy's has fewer digits below 2; near zero its power series (DLMF 10.31.2)."""
+    quarter, near = np.square(x.clip(0, LEAST)) / 4, x.clip(LEAST, 2)
+    harmonic = [sum(1 / j for j in range(1, k + 1)) / factorial(k) ** 2 for k in range(8)]
+    series = polyval(quarter, harmonic) - (np.log(x / 2) + np.euler_gamma) * power_series(x.clip(0, LEAST), 0, 1)
+    least = series * (np.exp(x.clip(0, LEAST)) if scaled else 1)
+    middle = scaled_integral(near, 0) * (1 if scaled else np.exp(-near))
+    return np.where(x > 2, scipy_function("k0e" if scaled else "k0")(x), np.where(x > LEAST, middle, least))
+
+
+def modified_second(x, order, scaled):
+    if not order:
+        return zeroth_of_second_kind(x, scaled)
+    return scipy_function("k1e" if scaled else "k1")(x)
+
+
 # Of each family: its functions of orders zero and one, and the signs s and t of its recurrence,
 # f(n + 1) = s * 2 n / x * f(n) + t * f(n - 1) (Abramowitz and Stegun, 9.1.27 and 9.6.26).
 FAMILIES: dict[str, tuple[Callable, int, int]] = {
     "j": (first_kind, 1, -1),
     "y": (second_kind, 1, -1),
     "i": (modified, -1, 1),
-    "k": (lambda x, order: scipy_function(f"k{order}")(x), 1, 1),
+    "k": (partial(modified_second, scaled=False), 1, 1),
     "scaled i": (scaled_modified, -1, 1),
-    "scaled k": (lambda x, order: scipy_function(f"k{order}e")(x), 1, 1),
+    "scaled k": (partial(modified_second, scaled=True), 1, 1),
 }
 
 
@@ -133,8 +162,8 @@ def alternating(coefficients, x):
     return polyval(square, coefficients[::2]), polyval(square, coefficients[1::2]) / x
 
 
-def airy(x, derivative):
-    """For large arguments by a phase of more than float64's digits (DLMF 9.7.9 and 9.7.10), else SciPy's."""
+def far_left(x, derivative):
+    """Airy's function to the left of -10 (DLMF 9.7.9 and 9.7.10), by a phase of more than float64's digits."""
     size = np.abs(x).clip(10, 1e18)
     high, low = two_thirds(size)
     cosine, sine = (np.cos(high) + np.sin(high)) * sqrt(0.5), (np.sin(high) - np.cos(high)) * sqrt(0.5)
@@ -142,12 +171,35 @@ def airy(x, derivative):
     even, odd = alternating(expansions()[derivative], high)
     quarter = np.sqrt(np.sqrt(size))
     if derivative:
-        left = quarter / sqrt(pi) * (sine * even - cosine * odd)
-    else:
-        left = (cosine * even + sine * odd) / (sqrt(pi) * quarter)
+        return quarter / sqrt(pi) * (sine * even - cosine * odd)
+    return (cosine * even + sine * odd) / (sqrt(pi) * quarter)
+
+
+def near_left(x, derivative):
+    """SciPy's function, turned by what its phase (Cephes') has lost."""
+    x = x.clip(-10, 2)
+    value, other = scipy_function("airy")(x)[derivative::2]
+    high, low = two_thirds(np.maximum(-x, 0))
+    computed = -2 * x * np.sqrt(np.maximum(-x, 0)) / 3
+    phase = computed + QUARTERS[0][0]
+    lost = (high - computed) + low + ((computed - phase) + QUARTERS[0][0]) + QUARTERS[0][1]
+    return np.where(x < -2.09, value + lost * other, value)
+
+
+def on_the_right(x, derivative):
+    """By modified Bessel functions of orders 1/3 and 2/3 (DLMF 9.6.2 and 9.6.3) up to 8, and then by SciPy's scaled ones."""
     high, low = two_thirds(x.clip(0, 1e3))
-    right = scipy_function("airye")(x.clip(0))[derivative] * np.exp(-high) * (1 - low)
-    return np.where(x < -10, left, np.where(x > 1, right, scipy_function("airy")(x)[derivative]))
+    near = x.clip(0.5, 8)
+    if derivative:
+        middle = -near / (pi * sqrt(3)) * scaled_integral(2 / 3 * near * np.sqrt(near), 2 / 3)
+    else:
+        middle = np.sqrt(near / 3) / pi * scaled_integral(2 / 3 * near * np.sqrt(near), 1 / 3)
+    return np.where(x < 8, middle, scipy_function("airye")(x.clip(0))[derivative]) * np.exp(-high) * (1 - low)
+
+
+def airy(x, derivative):
+    left = np.where(x < -10, far_left(x, derivative), near_left(x, derivative))
+    return np.where(x > 0.5, on_the_right(x, derivative), left)
 
 
 enter("airy_ai", in_double(partial(airy, derivative=0)), "f")

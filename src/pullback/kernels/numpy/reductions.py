@@ -65,6 +65,19 @@ def sum_(input, dim=None, keepdim=False, dtype=None):
 
 
 @kernel
+def log_of_sum(input, dim):
+    wide = widened(input)
+    total = np.add.reduce(wide, axis=dim, keepdims=True)
+    if total.dtype.kind == "f" and (total < 2).any():  # where one element is 1, the others may be tiny beside it
+        ones = wide == 1
+        others = np.add.reduce(np.where(ones, 0, wide), axis=dim, keepdims=True)
+        result = np.log1p(others + (np.add.reduce(ones, axis=dim, keepdims=True, dtype=int) - 1))
+    else:
+        result = np.log(total)
+    return result.astype(input.dtype, copy=False)
+
+
+@kernel
 def mean_all(input, dtype=None):
     return mean(input, None, False, dtype)
 
