@@ -6,7 +6,11 @@ None of these has a derivative.
 import math
 
 from .arithmetic import WRITABLE
+from .steps import need_tensors
 from .table import elementwise
+
+# What compares operands of a common dtype, and gives bools.
+TRUTHS = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"})
 
 
 def comparison(name, sign, aliases=(), real=True):
@@ -41,7 +45,8 @@ comparison("ge", "is greater than or equal to", ("greater_equal",))
 
 
 def check_close(input, other, rtol, atol, equal_nan):
-    """Raise RuntimeError for tensors of two dtypes, and for negative tolerances."""
+    """Raise TypeError for numbers, and RuntimeError for tensors of two dtypes and for negative tolerances."""
+    need_tensors("isclose", input=input, other=other)
     if input.dtype is not other.dtype:
         raise RuntimeError(f"isclose: {input.dtype} did not match {other.dtype}; both tensors must have one dtype")
     for name, value in (("rtol", rtol), ("atol", atol)):
@@ -64,6 +69,7 @@ elementwise(
     errors=lambda t: [
         ((t(3), t(3, dtype="float32")), {}, RuntimeError),
         ((t(3), t(3)), {"rtol": -1.0}, RuntimeError),
+        ((t(3), 1.0), {}, TypeError),
     ],
 )
 

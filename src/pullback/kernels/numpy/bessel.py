@@ -42,10 +42,9 @@ def second_kind(x, order):
     return np.where(x > ROOTS, oscillating(x, order)[1], near)
 
 
-def power_series(x, order, sign):
-    """The function of the first kind as its power series, whose signs alternate, or do not."""
-    size = np.abs(x).max(initial=1)
-    coefficients = [1.0 / (factorial(k) * factorial(order + k)) for k in range(20 + int(size))]
+def power_series(x, order, sign, limit):
+    """The function of the first kind as its power series, whose signs alternate, or do not; up to some size."""
+    coefficients = [1.0 / (factorial(k) * factorial(order + k)) for k in range(20 + int(limit))]
     return (x / 2) ** order * polyval(sign * np.square(x) / 4, coefficients)
 
 
@@ -54,12 +53,12 @@ FAR = 30.0  # and up to which those of higher order are
 
 
 def modified(x, order):
-    return np.where(np.abs(x) < NEAR, power_series(x.clip(-NEAR, NEAR), order, 1), scipy_function(f"i{order}")(x))
+    return np.where(np.abs(x) < NEAR, power_series(x.clip(-NEAR, NEAR), order, 1, NEAR), scipy_function(f"i{order}")(x))
 
 
 def scaled_modified(x, order):
     near = x.clip(-NEAR, NEAR)
-    series = power_series(near, order, 1) * np.exp(-np.abs(near))
+    series = power_series(near, order, 1, NEAR) * np.exp(-np.abs(near))
     return np.where(np.abs(x) < NEAR, series, scipy_function(f"i{order}e")(x))
 
 
@@ -79,7 +78,7 @@ def zeroth_of_second_kind(x, scaled):
     """Order zero, of which SciPy's has fewer digits below 2; near zero its power series (DLMF 10.31.2)."""
     quarter, near = np.square(x.clip(0, LEAST)) / 4, x.clip(LEAST, 2)
     harmonic = [sum(1 / j for j in range(1, k + 1)) / factorial(k) ** 2 for k in range(8)]
-    series = polyval(quarter, harmonic) - (np.log(x / 2) + np.euler_gamma) * power_series(x.clip(0, LEAST), 0, 1)
+    series = polyval(quarter, harmonic) - (np.log(x / 2) + np.euler_gamma) * power_series(x.clip(0, LEAST), 0, 1, LEAST)
     least = series * (np.exp(x.clip(0, LEAST)) if scaled else 1)
     middle = scaled_integral(near, 0) * (1 if scaled else np.exp(-near))
     return np.where(x > 2, scipy_function("k0e" if scaled else "k0")(x), np.where(x > LEAST, middle, least))
@@ -117,7 +116,7 @@ def bessel(input, family, order):
         return value
     limit = order if family == "j" else FAR  # below it the recurrence cancels
     near = input.clip(-limit, limit)
-    series = power_series(near, order, t) * (np.exp(-np.abs(near)) if family == "scaled i" else 1)
+    series = power_series(near, order, t, limit) * (np.exp(-np.abs(near)) if family == "scaled i" else 1)
     return np.where(np.abs(input) < limit, series, value)
 
 
@@ -164,12 +163,12 @@ def alternating(coefficients, x):
 
 def far_left(x, derivative):
     """Airy's function to the left of -10 (DLMF 9.7.9 and 9.7.10), by a phase of more than float64's digits."""
-    size = np.abs(x).clip(10, 1e18)
-    high, low = two_thirds(size)
+    high, low = two_thirds(np.abs(x).clip(10, 1e18))
     cosine, sine = (np.cos(high) + np.sin(high)) * sqrt(0.5), (np.sin(high) - np.cos(high)) * sqrt(0.5)
-    cosine, sine = cosine - low * sine, sine + low * cosine
+    turn, side = np.cos(low), np.sin(low)
+    cosine, sine = turn * cosine - side * sine, turn * sine + side * cosine
     even, odd = alternating(expansions()[derivative], high)
-    quarter = np.sqrt(np.sqrt(size))
+    quarter = np.sqrt(np.sqrt(np.maximum(-x, 10)))
     if derivative:
         return quarter / sqrt(pi) * (sine * even - cosine * odd)
     return (cosine * even + sine * odd) / (sqrt(pi) * quarter)

@@ -18,8 +18,8 @@ def ldexp(input, other):
     """The whole part of the exponent is exact; what is behind its point is a power of its own."""
     if input.dtype.kind == "c" or other.dtype.kind == "c":
         return input * np.exp2(other)
-    whole = np.floor(np.nan_to_num(other))
-    part = np.where(np.isinf(other), 0, other - whole)
+    whole = np.floor(np.where(np.isfinite(other), other, 0))
+    part = other - whole
     scaled = input if not part.any() else input * np.exp2(part)
     return np.ldexp(scaled, whole.clip(-5000, 5000).astype(np.int32)).astype(input.dtype, copy=False)
 

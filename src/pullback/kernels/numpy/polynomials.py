@@ -23,14 +23,15 @@ STEPS: dict[str, Callable] = {
 def recurrent(input, n, family, order=0):
     """The derivative of some order: differentiated, a recurrence has the derivative before it as another term."""
     dtype = dtype_of((input, n))
-    x, degree = np.broadcast_arrays(np.asarray(input, F64), np.trunc(np.asarray(n, F64)))
+    x, degree = np.broadcast_arrays(
+        np.asarray(input, F64), np.trunc(np.nan_to_num(np.asarray(n, F64), nan=-1, posinf=-1))
+    )
     kind = family.removeprefix("shifted ")
     x = 2 * x - 1 if kind != family else x
-    now = [np.where(degree < 0, 0, 1 + 0 * x), *np.zeros((order, *x.shape))]
+    now = [np.where(degree < 0, 0.0, 1.0), *np.zeros((order, *x.shape))]
     before = [np.zeros(x.shape)] * (order + 1)
     result = now[order] + 0
-    top = degree.max(initial=0, where=np.isfinite(degree))
-    for k in range(int(top)):
+    for k in range(int(degree.max(initial=0))):
         a, b, c = STEPS[kind](k)
         after = [(a * x + b) * now[m] - c * before[m] + (m * a * now[m - 1] if m else 0) for m in range(order + 1)]
         before, now = now, after

@@ -134,7 +134,7 @@ def log_ndtr(input):
     far = np.log(lower_tail(input) / 2) - np.square(input) / 2
     near = np.log(normal_distribution(np.clip(input, -1, 0)))
     right = np.log1p(-normal_distribution(-np.maximum(input, 0)))
-    return np.where(input < -1, far, np.where(input < 0, near, right)) + 0 * input
+    return np.where(input < -1, far, np.where(input < 0, near, np.where(np.isnan(input), input, right)))
 
 
 @defined_for("f")
@@ -230,7 +230,7 @@ def sinc(input):
 
 @defined_for("f")
 def spherical_bessel_j0(input):
-    return sinc_of_order(input, 0, 1.0)
+    return np.where(np.isinf(input), 0, sinc_of_order(input, 0, 1.0)).astype(input.dtype, copy=False)
 
 
 @defined_for("fc")
