@@ -142,7 +142,8 @@ def density(a, x):
     rest = 1 / (12 * a) - 1 / (360 * a**3) + 1 / (1260 * a**5) - 1 / (1680 * a**7) + 1 / (1188 * a**9)  # of Stirling's
     large = np.exp(-a * deviance - rest) * np.sqrt(a / (2 * pi)) / x
     small = x ** (a - 1) * np.exp(-x) / scipy_function("gamma")(a)
-    return np.where((a > 15) & (x > 0), large, np.where(x == inf, 0, small))
+    value = np.where((a > 15) & (x > 0), large, np.where(x == inf, 0, small))
+    return np.where(x < 0, np.nan, value)
 
 
 def density_jet(a, x, order):
