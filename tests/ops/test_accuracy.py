@@ -196,6 +196,13 @@ FUNCTIONS = {
     "polygamma 4": Function(
         lambda t, x: t.polygamma(4, x), lambda x: mp.psi(4, x), lambda x: mp.psi(5, x), within(1e-40, 1e40)
     ),
+    "polygamma 200": Function(
+        lambda t, x: t.polygamma(200, x),
+        lambda x: mp.psi(200, x),
+        lambda x: mp.psi(201, x),
+        between(7, 900),
+        units=4000,  # the factorial's logarithm, which is 863, is rounded
+    ),
     "zeta": Function(
         lambda t, x: t.special.zeta(x, t.full_like(x, 1.25)),
         lambda s: mp.zeta(s, 1.25),
@@ -269,6 +276,7 @@ FUNCTIONS = {
         lambda x: mp.airyai(x, derivative=1),
         [*within(-1e9, 100), *between(-30, 100)],
         (airy_size, airy_slope_size),
+        units=5,  # of SciPy's, and of the exponential that they are scaled by
     ),
 }
 

@@ -52,7 +52,10 @@ polygamma = elementwise(
 
 def in_either_order(n, input):
     """The method's tensor comes first, the function's order."""
-    return (polygamma, (input, n)) if isinstance(n, int) else (polygamma, (n, input))
+    n, input = (n, input) if isinstance(n, int) else (input, n)
+    if not isinstance(n, int):
+        raise TypeError(f"polygamma(): argument 'n' must be int, not {type(n).__name__}")
+    return polygamma, (input, n)
 
 
 overload("polygamma(n, input)", polygamma.doc, in_either_order, out=True, homes=("torch", "special"))

@@ -17,29 +17,34 @@ QUARTERS = ((pi / 4, 3.061616997868383e-17), (3 * pi / 4, 9.184850993605148e-17)
 
 
 def oscillating(x, order):
-    """The functions of the first and the second kind.
+    """The functions of the first and the second kind beyond 5.
 
-    SciPy computes them for large x from a phase ``x - π / 4``, whose rounding error, many units of the result, is known:
-    the pair is turned by it.
+    SciPy computes them from a phase ``x - π / 4``, whose rounding error, many units of the result, is known: the pair is
+    turned by it.
     """
     first, second = (scipy_function(f"{kind}{order}")(x) for kind in "jy")
     quarter, rest = QUARTERS[order]
     phase = x - quarter
-    lost = np.where((x > ROOTS) & (x < np.inf), ((x - phase) - quarter) - rest, 0)
+    lost = np.where(x < np.inf, ((x - phase) - quarter) - rest, 0)
     turn, side = np.cos(lost), np.sin(lost)
     return turn * first - side * second, turn * second + side * first
 
 
 def first_kind(x, order):
-    size = np.abs(x)
-    value = oscillating(np.where(size > ROOTS, size, ROOTS), order)[0]
-    value = np.where(size > ROOTS, value, scipy_function(f"j{order}")(size))
-    return value * np.sign(x) if order else value
+    def far(x):
+        return oscillating(np.abs(x), order)[0] * (np.sign(x) if order else 1)
+
+    return np.piecewise(x, [np.abs(x) > ROOTS], [far, scipy_function(f"j{order}")])
 
 
 def second_kind(x, order):
-    near = np.where(x > 2, scipy_function("yv")(order, x.clip(2, ROOTS)), scipy_function(f"y{order}")(x))
-    return np.where(x > ROOTS, oscillating(x, order)[1], near)
+    def far(x):
+        return oscillating(x, order)[1]
+
+    def middle(x):
+        return scipy_function("yv")(order, x)
+
+    return np.piecewise(x, [x > ROOTS, (x > 2) & (x <= ROOTS)], [far, middle, scipy_function(f"y{order}")])
 
 
 def power_series(x, order, sign, limit):
@@ -53,13 +58,15 @@ FAR = 30.0  # and up to which those of higher order are
 
 
 def modified(x, order):
-    return np.where(np.abs(x) < NEAR, power_series(x.clip(-NEAR, NEAR), order, 1, NEAR), scipy_function(f"i{order}")(x))
+    series = partial(power_series, order=order, sign=1, limit=NEAR)
+    return np.piecewise(x, [np.abs(x) < NEAR], [series, scipy_function(f"i{order}")])
 
 
 def scaled_modified(x, order):
-    near = x.clip(-NEAR, NEAR)
-    series = power_series(near, order, 1, NEAR) * np.exp(-np.abs(near))
-    return np.where(np.abs(x) < NEAR, series, scipy_function(f"i{order}e")(x))
+    def series(x):
+        return power_series(x, order, 1, NEAR) * np.exp(-np.abs(x))
+
+    return np.piecewise(x, [np.abs(x) < NEAR], [series, scipy_function(f"i{order}e")])
 
 
 LEAST, STEP, NODES = 0.2, 0.125, 48
@@ -69,19 +76,25 @@ def scaled_integral(x, order):
     """The modified function of the second kind, times ``exp(x)``, for x between 0.2 and 20 and any real order: the integral
     of ``exp(x - x cosh(t)) cosh(order t)`` over positive t (DLMF 10.32.9), by the trapezoidal rule, which is exact here
     to the last digits (Trefethen and Weideman 2014): all terms are positive, and fall off doubly exponentially."""
-    t = STEP * np.arange(NODES).reshape(-1, *[1] * x.ndim)
+    t = STEP * np.arange(NODES)[:, None]
     terms = np.exp(-2 * x * np.square(np.sinh(t / 2))) * np.cosh(order * t)
     return STEP * (terms.sum(0) - terms[0] / 2)
 
 
 def zeroth_of_second_kind(x, scaled):
     """Order zero, of which SciPy's has fewer digits below 2; near zero its power series (DLMF 10.31.2)."""
-    quarter, near = np.square(x.clip(0, LEAST)) / 4, x.clip(LEAST, 2)
-    harmonic = [sum(1 / j for j in range(1, k + 1)) / factorial(k) ** 2 for k in range(8)]
-    series = polyval(quarter, harmonic) - (np.log(x / 2) + np.euler_gamma) * power_series(x.clip(0, LEAST), 0, 1, LEAST)
-    least = series * (np.exp(x.clip(0, LEAST)) if scaled else 1)
-    middle = scaled_integral(near, 0) * (1 if scaled else np.exp(-near))
-    return np.where(x > 2, scipy_function("k0e" if scaled else "k0")(x), np.where(x > LEAST, middle, least))
+
+    def series(x):
+        harmonic = [sum(1 / j for j in range(1, k + 1)) / factorial(k) ** 2 for k in range(8)]
+        logarithm = np.log(x / 2) + np.euler_gamma
+        value = polyval(np.square(x) / 4, harmonic) - logarithm * power_series(x, 0, 1, LEAST)
+        return value * (np.exp(x) if scaled else 1)
+
+    def integral(x):
+        return scaled_integral(x, 0) * (1 if scaled else np.exp(-x))
+
+    pieces = [series, integral, scipy_function("k0e" if scaled else "k0")]
+    return np.piecewise(x, [(x >= 0) & (x < LEAST), (x >= LEAST) & (x < 2)], pieces)
 
 
 def modified_second(x, order, scaled):
@@ -163,42 +176,49 @@ def alternating(coefficients, x):
 
 def far_left(x, derivative):
     """Airy's function to the left of -10 (DLMF 9.7.9 and 9.7.10), by a phase of more than float64's digits."""
-    high, low = two_thirds(np.abs(x).clip(10, 1e18))
+    high, low = two_thirds((-x).clip(10, 1e18))
     cosine, sine = (np.cos(high) + np.sin(high)) * sqrt(0.5), (np.sin(high) - np.cos(high)) * sqrt(0.5)
     turn, side = np.cos(low), np.sin(low)
     cosine, sine = turn * cosine - side * sine, turn * sine + side * cosine
     even, odd = alternating(expansions()[derivative], high)
-    quarter = np.sqrt(np.sqrt(np.maximum(-x, 10)))
+    quarter = np.sqrt(np.sqrt(-x))
     if derivative:
         return quarter / sqrt(pi) * (sine * even - cosine * odd)
     return (cosine * even + sine * odd) / (sqrt(pi) * quarter)
 
 
 def near_left(x, derivative):
-    """SciPy's function, turned by what its phase (Cephes') has lost."""
-    x = x.clip(-10, 2)
+    """SciPy's function between -10 and -2.09, turned by what its phase (Cephes') has lost."""
     value, other = scipy_function("airy")(x)[derivative::2]
-    high, low = two_thirds(np.maximum(-x, 0))
-    computed = -2 * x * np.sqrt(np.maximum(-x, 0)) / 3
+    high, low = two_thirds(-x)
+    computed = -2 * x * np.sqrt(-x) / 3
     phase = computed + QUARTERS[0][0]
     lost = (high - computed) + low + ((computed - phase) + QUARTERS[0][0]) + QUARTERS[0][1]
-    return np.where(x < -2.09, value + lost * other, value)
+    return value + lost * other
 
 
 def on_the_right(x, derivative):
-    """By modified Bessel functions of orders 1/3 and 2/3 (DLMF 9.6.2 and 9.6.3) up to 8, and then by SciPy's scaled ones."""
-    high, low = two_thirds(x.clip(0, 1e3))
-    near = x.clip(0.5, 8)
+    """By modified Bessel functions of orders 1/3 and 2/3 (DLMF 9.6.2 and 9.6.3)."""
     if derivative:
-        middle = -near / (pi * sqrt(3)) * scaled_integral(2 / 3 * near * np.sqrt(near), 2 / 3)
-    else:
-        middle = np.sqrt(near / 3) / pi * scaled_integral(2 / 3 * near * np.sqrt(near), 1 / 3)
-    return np.where(x < 8, middle, scipy_function("airye")(x.clip(0))[derivative]) * np.exp(-high) * (1 - low)
+        return -x / (pi * sqrt(3)) * scaled_integral(2 / 3 * x * np.sqrt(x), 2 / 3) * falling(x)
+    return np.sqrt(x / 3) / pi * scaled_integral(2 / 3 * x * np.sqrt(x), 1 / 3) * falling(x)
+
+
+def far_right(x, derivative):
+    return scipy_function("airye")(x)[derivative] * falling(x)
+
+
+def falling(x):
+    """The exponential by which Airy's function falls off to the right."""
+    high, low = two_thirds(x.clip(0, 1e3))
+    return np.exp(-high) * (1 - low)
 
 
 def airy(x, derivative):
-    left = np.where(x < -10, far_left(x, derivative), near_left(x, derivative))
-    return np.where(x > 0.5, on_the_right(x, derivative), left)
+    """SciPy's about zero, and on either side what has more digits."""
+    places = [x < -10, (x >= -10) & (x < -2.09), (x > 0.5) & (x < 8), x >= 8]
+    pieces = [partial(piece, derivative=derivative) for piece in (far_left, near_left, on_the_right, far_right)]
+    return np.piecewise(x, places, [*pieces, lambda x: scipy_function("airy")(x)[derivative]])
 
 
 enter("airy_ai", in_double(partial(airy, derivative=0)), "f")

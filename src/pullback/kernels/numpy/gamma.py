@@ -7,7 +7,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 
 from .kinds import defined_for, dtype_of
-from .special import half_line, in_double, scipy_function
+from .special import beyond_single, half_line, in_double, scipy_function
 
 
 def whole(input):
@@ -23,24 +23,31 @@ def series_at_two():
 
 
 @defined_for("f")
-@in_double
+@beyond_single("gammaln")
 def lgamma(input):
     """SciPy's; about 1 and 2, where it is zero, its Taylor series at 2."""
+
+    def near_one(x):
+        return polyval(x - 1, series_at_two()) - np.log1p(x - 1)
+
+    def near_two(x):
+        return polyval(x - 2, series_at_two())
+
     is_first, is_second = (input > 0.5) & (input <= 1.5), (input > 1.5) & (input < 2.5)
-    change = np.where(is_first, input - 1, np.where(is_second, input - 2, 0))
-    series = polyval(change, series_at_two())
-    value = np.where(input == -inf, inf, scipy_function("gammaln")(input))
-    return np.where(is_second, series, np.where(is_first, series - np.log1p(change), value))
+    pieces = [near_one, near_two, inf, scipy_function("gammaln")]
+    return np.piecewise(input, [is_first, is_second, input == -inf], pieces)
 
 
 @defined_for("f")
-@in_double
+@beyond_single("psi")
 def digamma(input):
     """SciPy's; on the left by reflection, ``ψ(x) = ψ(1 - x) - π / tan(π x)``."""
+
+    def reflected(x):
+        return scipy_function("psi")(1 - x) - pi / np.tan(pi * (x - np.round(x)))
+
     is_reflected = (input < 0) & ~whole(input) & (input > -1e15)
-    x = np.where(is_reflected, input, 0.25)
-    reflected = scipy_function("psi")(1 - x) - pi / np.tan(pi * (x - np.round(x)))
-    return np.where(is_reflected, reflected, scipy_function("psi")(input))
+    return np.piecewise(input, [is_reflected], [reflected, scipy_function("psi")])
 
 
 @defined_for("f")
@@ -51,8 +58,16 @@ def polygamma(input, n):
     if n == 1:
         result = trigamma(x)
     else:
-        result = (-1) ** (n + 1) * factorial(n) * scipy_function("zeta")(n + 1, x)
+        result = (-1) ** (n + 1) * zeta_times_factorial(n, x)
     return result.astype(input.dtype)
+
+
+def zeta_times_factorial(n, x):
+    """``n! * zeta(n + 1, x)``; where one would overflow and the other might vanish, by ``x**(n + 1) * zeta(n + 1, x)``."""
+    if n <= 170:
+        return float(factorial(n)) * scipy_function("zeta")(n + 1, x)
+    scaled = zeta_derivative(np.full_like(x, n + 1), x, 0, x)
+    return np.where(x > 0, np.exp(scipy_function("gammaln")(n + 1) - (n + 1) * np.log(x)) * scaled, np.inf)
 
 
 def trigamma(x):
@@ -84,10 +99,11 @@ def zeta_slope(input, other, order):
 TERMS = 12  # of the sum before Euler and Maclaurin's formula takes over, whose terms then fall by 1e-2 each
 
 
-def zeta_derivative(s, q, order):
-    """By Euler and Maclaurin's formula, each of whose terms is taken as a polynomial in a small change of ``s``."""
-    total = sum(power_jet(s, q + k, order) for k in range(TERMS))
-    end = power_jet(s, q + TERMS, order)
+def zeta_derivative(s, q, order, unit=1.0):
+    """By Euler and Maclaurin's formula, each of whose terms is taken as a polynomial in a small change of ``s``. The value,
+    of order zero, may be taken in a unit of ``unit**-s``."""
+    total = sum(power_jet(s, (q + k) / unit, order) for k in range(TERMS))
+    end = power_jet(s, (q + TERMS) / unit, order)
     total = total + end / 2 + times((q + TERMS) * end, inverse_jet(s - 1, order))
     rising, scale = jet_of(s, order), end / (q + TERMS)
     for j, bernoulli in enumerate(scipy_function("bernoulli")(2 * TERMS)[2::2], 1):

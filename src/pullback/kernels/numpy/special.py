@@ -37,18 +37,34 @@ def in_double(compute):
     return update_wrapper(computed, compute)
 
 
+def beyond_single(name):
+    """Compute float64 by the decorated function, and float32 by SciPy's, which has the digits of that."""
+
+    def decorate(compute):
+        def computed(input):
+            return scipy_function(name)(input) if input.dtype == np.float32 else compute(np.asarray(input))
+
+        return update_wrapper(computed, compute)
+
+    return decorate
+
+
 # -- the error function, and the normal distribution -------------------------------------------------------------------
 
 
 def exponential_of_square(x, scale):
     """``exp(scale * x**2)``, to the last digits: the square's rounding error would be multiplied by its size."""
-    square, rest = exact_product(*[np.clip(x, -1e8, 1e8)] * 2)
-    return np.exp(scale * square) * (1 + scale * rest)
+    x = np.clip(x, -1e8, 1e8)
+    high = x.astype(np.float32).astype(np.float64)  # whose square is exact
+    first, second = high * high, (x - high) * (x + high)
+    square = first + second
+    return np.exp(scale * square) * (1 + scale * (second - (square - first)))
 
 
 @defined_for("f")
-@in_double
 def exp_square(input, scale):
+    if input.dtype == np.float32:
+        return np.exp(np.float32(scale) * input * input)
     return exponential_of_square(input, scale)
 
 
@@ -58,22 +74,27 @@ def erf(input):
 
 
 @defined_for("f")
-@in_double
+@beyond_single("erfc")
 def erfc(input):
-    tail = scipy_function("erfcx")(np.maximum(input, 0.5)) * exponential_of_square(input, -1.0)
-    return np.where(input > 0.5, tail, scipy_function("erfc")(input))
+    def tail(x):
+        return scipy_function("erfcx")(x) * exponential_of_square(x, -1.0)
+
+    return np.piecewise(input, [input > 0.5], [tail, scipy_function("erfc")])
 
 
 @defined_for("f")
-@in_double
+@beyond_single("erfcx")
 def erfcx(input):
     return scaled_erfc(input)
 
 
 def scaled_erfc(x):
     """SciPy's on the right; near zero, and on the left, as a product."""
-    power = exponential_of_square(np.minimum(x, 0.5), 1.0)
-    return np.where(x < 0.5, power * scipy_function("erfc")(x), scipy_function("erfcx")(np.maximum(x, 0)))
+
+    def product(x):
+        return exponential_of_square(x, 1.0) * scipy_function("erfc")(x)
+
+    return np.piecewise(x, [x < 0.5], [product, scipy_function("erfcx")])
 
 
 @cache
@@ -89,13 +110,19 @@ def half_line(step=0.125):
 @in_double
 def erfcx_moment(input, n):
     """By the recurrence ``I[k + 1] = k / 2 * I[k - 1] - x * I[k]``; where that cancels, to the right, by quadrature."""
-    moments = [scaled_erfc(input), 1 / sqrt(pi) - input * scaled_erfc(input)]
-    for k in range(1, n):
-        moments.append(k / 2 * moments[k - 1] - input * moments[k])
-    x = np.maximum(input, 0.5)
-    nodes, weights = (w.reshape(-1, *[1] * x.ndim) / (2 * x + 1) for w in half_line())
-    integral = (weights * nodes**n * np.exp(-nodes * (nodes + 2 * x))).sum(0)
-    return np.where(input > 0.5, 2 / sqrt(pi) * integral, moments[n])
+
+    def recurrence(x):
+        before, value = 2 / sqrt(pi), scaled_erfc(x)  # the derivative of erfc takes the place of I[-1]
+        before, value = value, before / 2 - x * value
+        for k in range(1, n):
+            before, value = value, k / 2 * before - x * value
+        return value
+
+    def quadrature(x):
+        nodes, weights = (w[:, None] / (2 * x + 1) for w in half_line())
+        return 2 / sqrt(pi) * (weights * nodes**n * np.exp(-nodes * (nodes + 2 * x))).sum(0)
+
+    return np.piecewise(input, [input > 0.5], [quadrature, recurrence])
 
 
 @defined_for("f")
@@ -118,31 +145,43 @@ def lower_tail(x):
 
 
 @defined_for("f")
-@in_double
+@beyond_single("ndtr")
 def ndtr(input):
     return normal_distribution(input)
 
 
 def normal_distribution(x):
-    below = lower_tail(x) * exponential_of_square(x, -0.5) / 2
-    return np.where(x < -1, below, scipy_function("ndtr")(x))
+    def far(x):
+        return lower_tail(x) * exponential_of_square(x, -0.5) / 2
+
+    return np.piecewise(x, [x < -1], [far, scipy_function("ndtr")])
 
 
 @defined_for("f")
-@in_double
+@beyond_single("log_ndtr")
 def log_ndtr(input):
-    far = np.log(lower_tail(input) / 2) - np.square(input) / 2
-    near = np.log(normal_distribution(np.clip(input, -1, 0)))
-    right = np.log1p(-normal_distribution(-np.maximum(input, 0)))
-    return np.where(input < -1, far, np.where(input < 0, near, np.where(np.isnan(input), input, right)))
+    def far(x):
+        return np.log(lower_tail(x) / 2) - np.square(x) / 2
+
+    def near(x):
+        return np.log(normal_distribution(x))
+
+    def right(x):
+        return np.log1p(-normal_distribution(-x))
+
+    return np.piecewise(input, [input < -1, (input >= -1) & (input < 0)], [far, near, right])
 
 
 @defined_for("f")
 @in_double
 def hazard(input):
-    left = sqrt(2 / pi) / lower_tail(input)
-    right = exponential_of_square(np.maximum(input, 0), -0.5) / sqrt(2 * pi) / normal_distribution(input)
-    return np.where(input < 0, left, right)
+    def left(x):
+        return sqrt(2 / pi) / lower_tail(x)
+
+    def right(x):
+        return exponential_of_square(x, -0.5) / sqrt(2 * pi) / normal_distribution(x)
+
+    return np.piecewise(input, [input < 0], [left, right])
 
 
 @defined_for("f")
@@ -264,7 +303,7 @@ def sine(x, unit):
     if unit != pi:
         return np.sin(x)
     nearest = np.round(np.real(x))
-    return np.sin(pi * (x - nearest)) * (1 - 2 * (nearest % 2))
+    return np.sin(pi * (x - nearest)) * (1 - 2 * (nearest % 2)) + 0.0  # no negative zero
 
 
 def cosine(x, unit):
