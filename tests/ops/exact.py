@@ -276,6 +276,7 @@ ELEMENTWISE |= {
     "cumsum": lambda input, dim, dtype=None: np.cumsum(input, dim),
     "cumprod": lambda input, dim, dtype=None: np.cumprod(input, dim),
     "logcumsumexp": lambda input, dim: ELEMENTWISE["log"](np.cumsum(ELEMENTWISE["exp"](input), dim)),
+    "log_of_sum": lambda input, dim: ELEMENTWISE["log"](reduction(np.add)(input, dim, True)),
     "mean_all": lambda input, dtype=None: mean(input),
     "where": where,
     "clone": identity,

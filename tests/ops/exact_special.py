@@ -25,6 +25,14 @@ def slope_of(function, x, order):
     return mp.diff(function, x, int(order)) if order else function(x)
 
 
+def gamma_density(a, x, order=0):
+    return slope_of(lambda s: mp.power(x, s - 1) * mp.exp(-x) * mp.rgamma(s), a, order)
+
+
+def igamma(a, x, order=0):
+    return slope_of(lambda s: mp.gammainc(s, 0, x, regularized=True), a, order)
+
+
 BESSEL = {
     "j": mp.besselj,
     "y": mp.bessely,
@@ -77,7 +85,7 @@ FUNCTIONS = {
     "heaviside": lambda x, values: mp.mpf(x > 0), "zeta": mp.zeta, "zeta_slope": lambda s, a, order: mp.zeta(s, a, int(order)),
     "mvlgamma": lambda x, p: mp.fsum(mp.loggamma(x - mp.mpf(j) / 2) for j in range(int(p))) + p * (p - 1) * mp.log(mp.pi) / 4,
     "polynomial": polynomial, "i0e": lambda x: BESSEL["scaled i"](0, x), "i1e": lambda x: BESSEL["scaled i"](1, x),
-    "igamma": lambda a, x: mp.gammainc(a, 0, x, regularized=True), "igammac": lambda a, x: mp.gammainc(a, x, regularized=True),
+    "igamma": igamma, "igamma_slope": igamma, "gamma_density": gamma_density, "igammac": lambda a, x: mp.gammainc(a, x, regularized=True),
 }  # fmt: skip
 FUNCTIONS |= {
     f"{name}{order}": lambda x, family=family, order=order: BESSEL[family](order, x)
