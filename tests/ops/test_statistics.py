@@ -163,7 +163,14 @@ def test_counts_are_torchs(torch):
 
 def test_indices_of_several_dims_are_torchs(torch):
     for x, shape in product(
-        (np.array([4, 1, 8]), np.array(4), np.array([[-1, 13]]), np.array([1.0]), np.array([True])),
+        (
+            np.array([4, 1, 8]),
+            np.array(4),
+            np.array([[-1, 13]]),
+            np.array([5], dtype="int32"),
+            np.array([1.0]),
+            np.array([True]),
+        ),
         ((3, 4), 5, (), (3, -1), [2, 6], (2.0,), "x"),
     ):
         beside(torch, lambda lib, x, s=shape: lib.unravel_index(x, s), [x], f"unravel_index {x} {shape}")

@@ -2,6 +2,7 @@
 
 from math import comb, prod
 
+from ..dtypes import int64
 from . import checks
 from .shape import INTERNAL, form, integer, sizes
 from .table import composite, op
@@ -95,10 +96,11 @@ def unravelled(indices, shape):
     """The position of each flat index along each dimension."""
     if indices.dtype.category != checks.INTEGER:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
-    shape = sizes("unravel_index", "shape", tuple(shape) if hasattr(shape, "__len__") else (shape,))
+    shape = sizes("unravel_index", "shape", (shape,) if isinstance(shape, int) else shape)
     if any(n < 0 for n in shape):
         raise ValueError(f"'shape' cannot have negative values, but got {shape}")
     steps = [prod(shape[d + 1 :]) for d in range(len(shape))]
+    indices = indices.to(int64)
     return None, tuple([indices // step % n for step, n in zip(steps, shape, strict=True)])
 
 

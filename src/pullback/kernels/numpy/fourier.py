@@ -24,9 +24,22 @@ def _fft_c2c(input, dim, normalization, forward):
 
 @kernel
 def _fft_r2c(input, dim, normalization, onesided):
-    from scipy.fft import fftn, rfftn
+    from scipy.fft import fftn, rfft, rfftn
 
-    return (rfftn if onesided else fftn)(input, axes=dim, norm=FORWARD[normalization])
+    norm = FORWARD[normalization]
+    if onesided:
+        return rfftn(input, axes=dim, norm=norm)
+    full = mirrored(rfft(input, axis=dim[-1], norm=norm), dim[-1], input.shape[dim[-1]])
+    return fftn(full, axes=dim[:-1], norm=norm) if dim[1:] else full
+
+
+def mirrored(half, dim, size):
+    """All ``size`` frequencies of a real signal along a dim, from the first half."""
+    full = np.empty((*half.shape[:dim], size, *half.shape[dim + 1 :]), half.dtype)
+    target, source = np.moveaxis(full, dim, 0), np.moveaxis(half, dim, 0)
+    target[: len(source)] = source
+    np.conjugate(source[1 : (size + 1) // 2][::-1], out=target[len(source) :])
+    return full
 
 
 @kernel
