@@ -3,7 +3,7 @@
 from math import prod
 
 from . import checks
-from .batching import pad_dims, shifted
+from .batching import loop, pad_dims, shifted
 from .shape import INTERNAL, form, integer, sizes, trailing
 from .table import LINEAR, op
 
@@ -114,6 +114,17 @@ repeat_interleave_number = op(
     **INTERNAL,
 )
 
+
+def batch_runs(xp, op, args, batched, size):
+    """The dim moves on by one; repeats that differ over the batch give results of one size by chance only."""
+    input, repeats, dim, *rest = args
+    if batched[1]:
+        return loop(xp, op, args, batched, size)
+    if dim is None:
+        input, dim = xp.reshape(input, (size, prod(input.shape[1:]))), 0
+    return xp.call(op, (input, repeats, dim + 1, *rest))
+
+
 repeat_interleave_tensor = op(
     "repeat_interleave_tensor(input, repeats, dim)",
     "Each element along ``dim``, or along the flattened input, repeated as often as ``repeats`` says for it.",
@@ -124,6 +135,7 @@ repeat_interleave_tensor = op(
         )
     },
     jvp=LINEAR,
+    batch=batch_runs,
     operands=("input", "repeats"),
     node="IndexSelectBackward0",
     samples=lambda t: [
@@ -140,6 +152,7 @@ sum_runs = op(
     "The sums of runs of elements along ``dim``, of the lengths ``repeats``; ``extent`` is the number of runs.",
     vjp={"input": lambda xp, grad, repeats, dim: xp.repeat_interleave_tensor(grad, repeats, dim)},
     jvp=LINEAR,
+    batch=batch_runs,
     operands=("input", "repeats"),
     samples=lambda t: [
         ((t(6, 2), t.integers(3, 4, 2), 0, 2), {}),
