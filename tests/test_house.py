@@ -49,7 +49,7 @@ FLOORS = [
     ["kernels"],
     ["program"],
     ["ops"],
-    ["devices", "nested", "printing", "random"],
+    ["devices", "nested", "printing", "random", "rejection"],
     ["clock", "context", "dtypes", "errors", "naming", "source", "tree", "version"],
 ]
 

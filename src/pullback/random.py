@@ -190,7 +190,7 @@ def initial_seed() -> int:
 
 def _is_wide(np_dtype: Any, name: str) -> bool:
     """Whether numbers of this type are computed in float64; the float32 and half-precision ones are not."""
-    if np_dtype.kind not in ("f" if name == "exponential" else "fc") and np_dtype.name != "bfloat16":
+    if np_dtype.kind not in ("fc" if name in ("normal", "uniform") else "f") and np_dtype.name != "bfloat16":
         raise NotImplementedError(f'"{name}" not implemented for {np_dtype.name}; expected a floating dtype')
     return np_dtype.char in "dD"
 
@@ -472,12 +472,58 @@ def exponential(shape: Shape, np_dtype: Any, lambd: float = 1.0, generator: Gene
     np_dtype, generator = np.dtype(np_dtype), generator or default_generator
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    wide = _is_wide(np_dtype, "exponential")
+    _is_wide(np_dtype, "exponential")
     negated = -generator.uniform64(math.prod(shape))
-    # Narrower results are rounded from float64, which hides the last bit in which NumPy's log1p differs.
-    logarithms = _libm(math.log1p, negated) if wide else np.log1p(negated)
-    numbers = -1.0 / lambd * logarithms
-    return _shaped(numbers if wide else numbers.astype(np.float32), shape, np_dtype)
+    return _rounded(-1.0 / lambd * _log1p(negated, np_dtype), shape, np_dtype)
+
+
+def _log1p(numbers: np.ndarray, np_dtype: np.dtype) -> np.ndarray:
+    """The logarithm, by NumPy where the result is to be rounded from float64: that hides the last bit, in which it differs."""
+    return _libm(math.log1p, numbers) if np_dtype == np.float64 else np.log1p(numbers)
+
+
+def _rounded(numbers: np.ndarray, shape: Shape, np_dtype: np.dtype) -> np.ndarray:
+    """float64 numbers as an array of `np_dtype`, half-precision ones by way of float32."""
+    return _shaped(numbers if np_dtype == np.float64 else numbers.astype(np.float32), shape, np_dtype)
+
+
+def cauchy(
+    shape: Shape, np_dtype: Any, median: float = 0.0, sigma: float = 1.0, generator: Generator | None = None
+) -> np.ndarray:
+    """Numbers from the Cauchy distribution, by inverting its distribution function."""
+    np_dtype, generator = np.dtype(np_dtype), generator or default_generator
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    _is_wide(np_dtype, "cauchy")
+    angles = math.pi * (generator.uniform64(math.prod(shape)) - 0.5)
+    return _rounded(median + sigma * _libm(math.tan, angles), shape, np_dtype)
+
+
+def log_normal(
+    shape: Shape, np_dtype: Any, mean: float = 1.0, std: float = 2.0, generator: Generator | None = None
+) -> np.ndarray:
+    """Numbers whose logarithms are normal, each made in float64 as those of a `normal` of fewer than 16."""
+    np_dtype, generator = np.dtype(np_dtype), generator or default_generator
+    if not std > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    _is_wide(np_dtype, "log_normal")
+    return _rounded(_exp(_scaled(_short_normal(math.prod(shape), generator), std, mean)), shape, np_dtype)
+
+
+def _exp(numbers: np.ndarray) -> np.ndarray:
+    """The exponentials as the C library rounds them."""
+    return _libm(math.exp, np.minimum(numbers, 709.7)) if np.all(numbers < 709.7) else np.exp(numbers)
+
+
+def geometric(shape: Shape, np_dtype: Any, p: float, generator: Generator | None = None) -> np.ndarray:
+    """The number of the first trial that succeeds, each with probability `p`, in any dtype of numbers."""
+    np_dtype, generator = np.dtype(np_dtype), generator or default_generator
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    if np_dtype.kind not in "iuf" and np_dtype.name != "bfloat16":
+        raise NotImplementedError(f'"geometric" not implemented for {np_dtype.name}')
+    logarithms = _libm(math.log, np.fmax(generator.uniform64(math.prod(shape)), 5e-324))
+    return np.ceil(logarithms / math.log1p(-p)).astype(np_dtype).reshape(shape)
 
 
 def multinomial(

@@ -34,6 +34,7 @@ from . import (
     grids,
     grouped,
     hashing,
+    implicit,
     indexing,
     joining,
     least_squares,

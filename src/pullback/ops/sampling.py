@@ -1,7 +1,7 @@
 """Operations with random results: sampling a distribution whose parameters are a tensor, and filling a tensor.
 
 A random number does not depend on the values it replaces, nor (differentiably) on the parameters of its distribution:
-all gradients are zeros, as in PyTorch.
+all gradients are zeros, as in PyTorch. Only gamma and Dirichlet samples move with their parameters (``implicit.py``).
 """
 
 from typing import Any
@@ -40,13 +40,30 @@ def check_normal(input: Any, mean: Any, std: Any, generator: Any) -> tuple:
     return input, as_float("normal", "mean", mean), as_float("normal", "std", std), generator
 
 
-def check_exponential(input: Any, lambd: Any, generator: Any) -> tuple:
+def check_continuous(distribution: str, input: Any) -> None:
     if not input.dtype.is_floating_point:
         raise RuntimeError(
-            "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
+            f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point but you "
             f"specified {input.dtype}"
         )
+
+
+def check_exponential(input: Any, lambd: Any, generator: Any) -> tuple:
+    check_continuous("Exponential", input)
     return input, as_float("exponential", "lambd", lambd), generator
+
+
+def check_cauchy(input: Any, median: Any, sigma: Any, generator: Any) -> tuple:
+    check_continuous("Cauchy", input)
+    return input, as_float("cauchy", "median", median), as_float("cauchy", "sigma", sigma), generator
+
+
+def check_log_normal(input: Any, mean: Any, std: Any, generator: Any) -> tuple:
+    return input, as_float("log_normal", "mean", mean), as_float("log_normal", "std", std), generator
+
+
+def check_geometric(input: Any, p: Any, generator: Any) -> tuple:
+    return input, as_float("geometric", "p", p), generator
 
 
 def check_bernoulli(input: Any, p: Any, generator: Any) -> tuple:
@@ -77,6 +94,21 @@ exponential = filling(
     "exponential(input, lambd=1, *, generator=None)",
     "Fill with numbers of the exponential distribution of rate ``lambd``.",
     prepare=check_exponential,
+)
+filling(
+    "cauchy(input, median=0, sigma=1, *, generator=None)",
+    "Fill with numbers of a Cauchy distribution.",
+    prepare=check_cauchy,
+)
+filling(
+    "log_normal(input, mean=1, std=2, *, generator=None)",
+    "Fill with numbers whose logarithms are normal, with this mean and standard deviation.",
+    prepare=check_log_normal,
+)
+filling(
+    "geometric(input, p, *, generator=None)",
+    "Fill with numbers of the first trial to succeed, each with probability ``p``.",
+    prepare=check_geometric,
 )
 bernoulli = filling(
     "bernoulli(input, p=0.5, *, generator=None)",
@@ -150,3 +182,64 @@ NORMAL_OF = {
     )
     for number, names in enumerate([("mean",), ("std",), ("mean", "std")], 1)
 }
+
+# -- samples of distributions with a parameter for each ----------------------------------------------------------------
+
+SAMPLE = {"method": False, "batch": each_element, "samples": lambda t: []}
+
+
+def check_counts(count: Any, prob: Any, generator: Any) -> tuple:
+    for name, value in (("count", count), ("prob", prob)):
+        if not value.dtype.is_floating_point:
+            raise ValueError(f"binomial only supports floating-point dtypes for {name}, got: {value.dtype}")
+    if count.dtype is not prob.dtype:
+        raise RuntimeError(f"binomial: Found dtype {prob.dtype} for prob, but expected that of count, {count.dtype}")
+    return count, prob, generator
+
+
+op(
+    "poisson(input, generator=None)",
+    "Counts of Poisson distributions, whose rates are the elements of ``input``.",
+    vjp=ZERO,
+    jvp=STILL,
+    **SAMPLE,
+)
+op(
+    "binomial(count, prob, generator=None)",
+    "Counts of successes in ``count`` trials of probability ``prob``, element by element.",
+    vjp=dict.fromkeys(("count", "prob"), ZERO["input"]),
+    jvp=dict.fromkeys(("count", "prob"), STILL["input"]),
+    broadcasts=True,
+    prepare=check_counts,
+    **SAMPLE | {"batch": "elementwise"},
+)
+op(
+    "_standard_gamma(input, generator=None)",
+    "Samples of gamma distributions of scale one, whose shapes are the elements of ``input``; differentiable.",
+    vjp={"input": lambda xp, grad, input, result: grad * xp._standard_gamma_grad(input, result)},
+    jvp={"input": lambda xp, tangent, input, result: tangent * xp._standard_gamma_grad(input, result)},
+    **SAMPLE,
+)
+
+
+def component_slopes(xp: Any, input: Any, result: Any) -> Any:
+    return xp._dirichlet_grad(result, input, xp.expand(xp.sum(input, -1, True), tuple(input.shape)))
+
+
+def pull_dirichlet(xp: Any, grad: Any, input: Any, result: Any) -> Any:
+    return component_slopes(xp, input, result) * (grad - xp.sum(grad * result, -1, True))
+
+
+def push_dirichlet(xp: Any, tangent: Any, input: Any, result: Any) -> Any:
+    """A component that moves takes its change from the others, in proportion to them."""
+    moved = component_slopes(xp, input, result) * tangent
+    return moved - result * xp.sum(moved, -1, True)
+
+
+op(
+    "_sample_dirichlet(input, generator=None)",
+    "Points of the simplex from Dirichlet distributions, whose concentrations lie along the last dim; differentiable.",
+    vjp={"input": pull_dirichlet},
+    jvp={"input": push_dirichlet},
+    **SAMPLE,
+)

@@ -28,6 +28,7 @@ from . import (
     gamma,
     grids,
     hashing,
+    implicit,
     indexing,
     joining,
     least_squares,

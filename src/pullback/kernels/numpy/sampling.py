@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ... import random as stream
+from ... import rejection
 from .registry import KERNELS, kernel
 
 
@@ -40,6 +41,21 @@ def normal(input: np.ndarray, mean: float = 0, std: float = 1, generator: Any = 
 @kernel
 def exponential(input: np.ndarray, lambd: float = 1, generator: Any = None) -> np.ndarray:
     return in_memory_order(input, lambda shape: stream.exponential(shape, input.dtype, lambd, generator))
+
+
+@kernel
+def cauchy(input: np.ndarray, median: float = 0, sigma: float = 1, generator: Any = None) -> np.ndarray:
+    return in_memory_order(input, lambda shape: stream.cauchy(shape, input.dtype, median, sigma, generator))
+
+
+@kernel
+def log_normal(input: np.ndarray, mean: float = 1, std: float = 2, generator: Any = None) -> np.ndarray:
+    return in_memory_order(input, lambda shape: stream.log_normal(shape, input.dtype, mean, std, generator))
+
+
+@kernel
+def geometric(input: np.ndarray, p: float, generator: Any = None) -> np.ndarray:
+    return in_memory_order(input, lambda shape: stream.geometric(shape, input.dtype, p, generator))
 
 
 @kernel
@@ -103,3 +119,35 @@ def normal_of(mean: Any, std: Any, generator: Any = None) -> np.ndarray:
 
 
 KERNELS.update(normal_of_mean=normal_of, normal_of_std=normal_of, normal_of_mean_and_std=normal_of)
+
+
+def check_dtype(name: str, array: np.ndarray, halves: bool = False) -> None:
+    if array.dtype not in (np.float32, np.float64) and not (halves and array.dtype.name in ("float16", "bfloat16")):
+        raise NotImplementedError(f'"{name}" not implemented for {array.dtype.name}; expected a floating dtype')
+
+
+@kernel
+def poisson(input: np.ndarray, generator: Any = None) -> np.ndarray:
+    check_dtype("poisson", input, halves=True)
+    if not np.all(input >= 0):
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    return rejection.poisson(input, generator)
+
+
+@kernel
+def binomial(count: np.ndarray, prob: np.ndarray, generator: Any = None) -> np.ndarray:
+    check_dtype("binomial", count)
+    count, prob = np.broadcast_arrays(count, prob)
+    return rejection.binomial(count, prob, generator)
+
+
+@kernel
+def _standard_gamma(input: np.ndarray, generator: Any = None) -> np.ndarray:
+    check_dtype("gamma", input)
+    return rejection.gamma(input, generator)
+
+
+@kernel
+def _sample_dirichlet(input: np.ndarray, generator: Any = None) -> np.ndarray:
+    check_dtype("dirichlet", input)
+    return rejection.dirichlet(input, generator)
