@@ -12,9 +12,11 @@ PADDINGS = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate",
 
 
 class Convolution(Module):
-    """What Conv1d and Conv2d share: options as tuples, initial values, padding and printing."""
+    """What convolutions share: options as tuples, initial values, padding and printing."""
 
     spatial: int  # the number of dimensions that the kernel moves along
+    is_transposed = False
+    output_padding: tuple = ()
 
     def __init__(
         self,
@@ -42,7 +44,8 @@ class Convolution(Module):
         self.kernel_size, self.stride = each(kernel_size, self.spatial), each(stride, self.spatial)
         self.padding = padding if isinstance(padding, str) else each(padding, self.spatial)
         self.dilation = each(dilation, self.spatial)
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
+        ends = (in_channels, out_channels) if self.is_transposed else (out_channels, in_channels)
+        shape = (ends[0], ends[1] // groups, *self.kernel_size)
         self.weight = Parameter(empty(shape, device=device, dtype=dtype))
         self.register_parameter("bias", Parameter(empty((out_channels,), device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
@@ -75,6 +78,8 @@ class Convolution(Module):
             text += f", padding={self.padding}"
         if self.dilation != (1,) * self.spatial:
             text += f", dilation={self.dilation}"
+        if any(self.output_padding):
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:
@@ -122,6 +127,93 @@ class Conv2d(Convolution):
         """(N, C, H, W) → (N, out_channels, H', W')."""
         input, padding = self._padded(input)
         return F.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class Conv3d(Convolution):
+    """Cross-correlation of (N, C, D, H, W) or (C, D, H, W) with ``weight``; see :class:`Conv2d`."""
+
+    spatial = 3
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, D, H, W) → (N, out_channels, D', H', W')."""
+        input, padding = self._padded(input)
+        return F.conv3d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+class TransposedConvolution(Convolution):
+    """What transposed convolutions share: the transpose, as a linear map, of a convolution with the same options.
+
+    Args:
+        output_padding: added to one side of the result's size, to choose among those that the convolution takes to the
+            input's.
+    """
+
+    is_transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}, got {padding_mode!r}')
+        options = (kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+        super().__init__(in_channels, out_channels, *options)
+        self.output_padding = each(output_padding, self.spatial)
+
+    def forward(self, input: Any, output_size: Any = None) -> Any:
+        """(N, C, …) → (N, out_channels, …), of the spatial dims ``output_size`` where that is given."""
+        transpose = getattr(F, f"conv_transpose{self.spatial}d")
+        extra = self.output_padding if output_size is None else self._output_padding(input, tuple(output_size))
+        return transpose(input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation)
+
+    def _output_padding(self, input: Any, output_size: tuple) -> tuple:
+        """The output padding that gives a size."""
+        n, spatial = self.spatial, input.shape[-self.spatial :]
+        if len(output_size) == input.dim():
+            output_size = output_size[-n:]
+        if len(output_size) != n:
+            raise ValueError(
+                f"{type(self).__name__}: for {input.dim()}D input, output_size must have {n} or {input.dim()} elements (got "
+                f"{len(output_size)})"
+            )
+        options = zip(spatial, self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
+        least = [(size - 1) * s - 2 * p + d * (k - 1) + 1 for size, s, p, d, k in options]
+        most = [size + s - 1 for size, s in zip(least, self.stride, strict=True)]
+        if any(not low <= size <= high for low, size, high in zip(least, output_size, most, strict=True)):
+            raise ValueError(
+                f"requested an output size of {output_size}, but valid sizes range from {least} to {most} (for an input of "
+                f"{spatial})"
+            )
+        return tuple(size - low for size, low in zip(output_size, least, strict=True))
+
+
+class ConvTranspose1d(TransposedConvolution):
+    """The transpose of :class:`Conv1d`, with ``weight`` of (in_channels, out_channels / groups, kernel_size)."""
+
+    spatial = 1
+
+
+class ConvTranspose2d(TransposedConvolution):
+    """The transpose of :class:`Conv2d`, with ``weight`` of (in_channels, out_channels / groups, kH, kW)."""
+
+    spatial = 2
+
+
+class ConvTranspose3d(TransposedConvolution):
+    """The transpose of :class:`Conv3d`, with ``weight`` of (in_channels, out_channels / groups, kD, kH, kW)."""
+
+    spatial = 3
 
 
 def check_channels(in_channels: int, out_channels: int, groups: int) -> None:

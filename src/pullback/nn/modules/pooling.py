@@ -65,6 +65,14 @@ class MaxPool2d(MaxPool):
         return F.max_pool2d(input, **self._options())
 
 
+class MaxPool3d(MaxPool):
+    """The largest value in each window of the last three dimensions; see :class:`MaxPool2d`."""
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, D, H, W) → (N, C, D', H', W')."""
+        return F.max_pool3d(input, **self._options())
+
+
 class AvgPool1d(Module):
     """The mean of each window along the last dimension; see :class:`AvgPool2d`."""
 
@@ -89,8 +97,8 @@ class AvgPool1d(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AvgPool2d(Module):
-    """The mean of each window of the last two dimensions.
+class AvgPool(Module):
+    """What AvgPool2d and AvgPool3d share: their options.
 
     Args:
         kernel_size, stride, padding, ceil_mode: as in :class:`MaxPool2d`.
@@ -113,8 +121,8 @@ class AvgPool2d(Module):
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
     def forward(self, input: Any) -> Any:
-        """(N, C, H, W) → (N, C, H', W')."""
-        return F.avg_pool2d(
+        """(N, C, …) → (N, C, …'), the windows' means."""
+        return self._pool(
             input,
             self.kernel_size,
             self.stride,
@@ -128,16 +136,80 @@ class AvgPool2d(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AdaptiveAvgPool2d(Module):
-    """The mean over windows chosen so that the output has the size ``output_size`` (None: the input's)."""
+class AvgPool2d(AvgPool):
+    """The mean of each window of the last two dimensions; see :class:`AvgPool` for its options."""
+
+    _pool = staticmethod(lambda *args: F.avg_pool2d(*args))
+
+
+class AvgPool3d(AvgPool):
+    """The mean of each window of the last three dimensions; see :class:`AvgPool` for its options."""
+
+    _pool = staticmethod(lambda *args: F.avg_pool3d(*args))
+
+
+class Adaptive(Module):
+    """What the adaptive poolings share: windows chosen so that the output has the size ``output_size`` (None: the input's)."""
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
         self.output_size = output_size
 
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(Adaptive):
+    """The mean over windows chosen so that the output has the length ``output_size``."""
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, L) → (N, C, output_size)."""
+        return F.adaptive_avg_pool1d(input, self.output_size)
+
+
+class AdaptiveAvgPool2d(Adaptive):
+    """The mean over windows chosen so that the output has the size ``output_size`` (None: the input's)."""
+
     def forward(self, input: Any) -> Any:
         """(N, C, H, W) → (N, C, *output_size)."""
         return F.adaptive_avg_pool2d(input, self.output_size)
 
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
+
+class AdaptiveAvgPool3d(Adaptive):
+    """The mean over windows chosen so that the output has the size ``output_size`` (None: the input's)."""
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, D, H, W) → (N, C, *output_size)."""
+        return F.adaptive_avg_pool3d(input, self.output_size)
+
+
+class AdaptiveMaxPool(Adaptive):
+    """What the adaptive max poolings share: ``return_indices`` gives the positions of the largest values, too."""
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPool):
+    """The largest value of windows chosen so that the output has the length ``output_size``."""
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, L) → (N, C, output_size)."""
+        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(AdaptiveMaxPool):
+    """The largest value of windows chosen so that the output has the size ``output_size``."""
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, H, W) → (N, C, *output_size)."""
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPool):
+    """The largest value of windows chosen so that the output has the size ``output_size``."""
+
+    def forward(self, input: Any) -> Any:
+        """(N, C, D, H, W) → (N, C, *output_size)."""
+        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
