@@ -72,10 +72,26 @@ def prepare_nonzero_static(input, size, fill_value):
     return input, size, integer("nonzero_static", "fill_value", fill_value)
 
 
+def batch_nonzero_static(xp, op, args, batched, count):
+    """The positions of nonzeros come first in a stable order of the others behind them."""
+    input, size, fill_value = args
+    shape = tuple(input.shape)[1:]
+    length = min(size, prod(shape))
+    is_taken = xp.reshape(xp.ne(input, 0), (count, prod(shape)))
+    order = xp.slice(xp.argsort(xp.logical_not(is_taken), 1, False, stable=True), 1, 0, length, 1)
+    steps = [prod(shape[d + 1 :]) for d in range(len(shape))]
+    found = [xp.remainder(xp.floor_divide(order, step), n) for step, n in zip(steps, shape, strict=True) if n]
+    rows = xp.stack(found, 2) if len(found) == len(shape) > 0 else xp.new_zeros(order, (count, length, len(shape)))
+    is_filled = xp.lt(xp.arange(length), xp.sum(is_taken, 1, True))
+    rows = xp.where(xp.unsqueeze(is_filled, 2), rows, fill_value)
+    return xp.constant_pad_nd(rows, (0, 0, 0, size - length), fill_value)
+
+
 nonzero_static = op(
     "nonzero_static(input, *, size, fill_value=-1)",
     "The positions of the first ``size`` elements that are not zero, one a row; rows that are left over hold "
     "``fill_value``.",
+    batch=batch_nonzero_static,
     operands=("input",),
     prepare=prepare_nonzero_static,
     out=True,
