@@ -123,7 +123,7 @@ def is_cut(input, min_val, max_val):
 def check_hardtanh(input, min_val, max_val):
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}")
-    if input.dtype.category == 1 and not input.dtype.is_signed and min_val < 0:
+    if input.dtype.category == 1 and not input.dtype.is_signed and int(min_val) < 0:
         raise RuntimeError(
             f"cannot do hardtanh on an unsigned type with negative limits, got {min_val} for {input.dtype}"
         )

@@ -21,6 +21,7 @@ op(
     "frexp(input)",
     "Each element as ``mantissa * 2**exponent``, with a mantissa of a size in [0.5, 1) and an int32 exponent.",
     outputs=("mantissa", "exponent"),
+    out=True,
     vjp={"input": lambda xp, grad, exponent: xp.ldexp(grad, -exponent)},
     jvp={"input": lambda xp, tangent, exponent: (xp.ldexp(tangent, -exponent),)},
     batch="elementwise",
