@@ -33,7 +33,7 @@ def reduced_dims(op_name, d, ndim):
     """The dims that a reduction goes over, as a tuple; None for all, as given by None, by () and for zero-dim tensors."""
     if type(d) is int and 0 <= d < ndim:
         return (d,)
-    if d is None or d == () or d == []:
+    if d is None or (isinstance(d, (tuple, list)) and not d):
         return None
     found = dims(op_name, d, ndim)
     return found if ndim else None
