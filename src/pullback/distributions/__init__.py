@@ -34,7 +34,8 @@ from .transformed import *
 from .transforms import *
 
 GROUPS = (
-    categorical, compound, discrete, distribution, gamma, location_scale, multivariate, transformed, transforms
+    categorical, compound, discrete, distribution, gamma, joined, location_scale, low_rank, matrices, multivariate, rare,
+    transformed, transforms,
 )  # fmt: skip
 
 __all__ = ["RelaxedBernoulli", "RelaxedOneHotCategorical", "biject_to", "kl_divergence", "register_kl", "transform_to"]
