@@ -109,9 +109,9 @@ def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None)
         RuntimeError: the tensor requires grad.
     """
     check_resizable(self)
-    array, shape = array_of(self), as_shape("resize_", sizes, size)
-    if array.shape != shape:
-        take_memory(self, resized(array, shape))
+    shape = as_shape("resize_", sizes, size)
+    if tuple(self.shape) != shape:
+        take_memory(self, resized(array_of(self), shape))
     return self
 
 

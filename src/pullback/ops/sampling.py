@@ -7,7 +7,8 @@ all gradients are zeros, as in PyTorch. Only gamma and Dirichlet samples move wi
 from typing import Any
 
 from .batching import full_batch, pad_dims
-from .table import op, overload
+from .steps import perform
+from .table import TABLE, op, overload
 
 ZERO = {"input": lambda xp, grad: xp.zeros_like(grad)}
 STILL = {"input": lambda xp, tangent: xp.zeros_like(tangent)}
@@ -138,7 +139,7 @@ def choose_bernoulli(input: Any, p: Any, generator: Any) -> tuple:
         raise TypeError(f"bernoulli(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if p is None:
         return sampled_bernoulli, (input, generator)
-    return bernoulli, (input.new_empty(tuple(input.shape)), p, generator), True
+    return bernoulli, (perform(TABLE["zeros_like"], input.detach()), p, generator), True
 
 
 overload(
