@@ -18,7 +18,6 @@ from typing import Any
 from numpy import array, bool_, generic, ndarray
 
 from .kernels.numpy.overlap import overlaps
-from .kernels.numpy.registry import INTO
 from .ops.indexing import alias_item, check_indices, is_mask, select_item, unsqueeze_item
 from .ops.indexing import getitem as slice_item
 from .ops.indexing import index as index_op
@@ -38,7 +37,13 @@ Key = tuple[Any, ...]
 TAKES = {float: "fd", int: "fdl", bool: "fdl?"}  # NumPy's codes of the dtypes that take a number as it is
 HUGE = 3e38  # from there on, and for NaN, the general way sees whether a float32 can hold it
 INDEXING = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices"
-put_data: Callable = INTO["index_put"]
+
+
+def put_data(*args: Any) -> None:
+    """The kernel that assigns to elements of an array."""
+    from .kernels.numpy import INTO
+
+    INTO["index_put"](*args)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -40,7 +40,6 @@ from ..clock import tick
 from ..interpreters import Value
 from ..interpreters.batched import is_random
 from ..kernels import kernel_of
-from ..kernels.numpy.registry import UFUNCS
 from ..ops.table import KEEP, Op
 from ..source import define
 from . import record
@@ -114,6 +113,8 @@ def _general(op: Op) -> Callable:
 
 def write(op: Op, otherwise: Callable = general) -> Callable:
     """Write the function of an operation, and define it; ``otherwise`` takes what its lines do not know."""
+    from ..kernels.numpy import UFUNCS
+
     kernel: Any = UFUNCS.get(op.name) if not has_settings(op) else None
     kernel = kernel or kernel_of(op)
     scope = {
@@ -183,6 +184,8 @@ def guarded(op: Op, tensors: list[str], kernel: Any) -> list[str]:
 
 def ufunc_settings(op: Op, kernel: Any) -> list[str]:
     """Settings that must have their defaults for the bare ufunc to serve."""
+    from ..kernels.numpy import UFUNCS
+
     return [p for p in op.defaults if p not in tensor_params(op)] if kernel is UFUNCS.get(op.name, op) else []
 
 

@@ -289,7 +289,7 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
 
 def into(op: Op, data: Any, raw: list) -> None:
     """Compute the operation into ``data``."""
-    from ..kernels.numpy.registry import INTO
+    from ..kernels.numpy import INTO
 
     writer = INTO.get(op.name)
     if not data.flags.writeable:

@@ -1,66 +1,19 @@
-"""NumPy's kernels, one file a family. What NumPy lacks comes from SciPy, imported where it is first called."""
+"""NumPy's kernels, one file a family. What NumPy lacks comes from SciPy, imported where it is first called.
 
-from . import (
-    activation,
-    arithmetic,
-    arranging,
-    bags,
-    bessel,
-    cholesky,
-    comparison,
-    complex_numbers,
-    convolution,
-    copies,
-    counting,
-    creation,
-    ctc,
-    determinants,
-    distances,
-    dropout,
-    elementwise,
-    elimination,
-    embedding,
-    extremes,
-    floating,
-    folding,
-    fourier,
-    fractional_pooling,
-    gamma,
-    grids,
-    hashing,
-    implicit,
-    indexing,
-    joining,
-    least_squares,
-    losses,
-    matrices,
-    normalization,
-    norms,
-    orthogonal,
-    padding,
-    polynomials,
-    pooling,
-    positions,
-    products,
-    recurrent,
-    reductions,
-    resampling,
-    rounding,
-    sampling,
-    scans,
-    scatter,
-    searching,
-    selection,
-    shape,
-    shuffling,
-    slicing,
-    sorting,
-    special,
-    spectral,
-    striding,
-    systems,
-    transposition,
-)
-from .registry import KERNELS
+The families are imported when a table of kernels is first asked for: by the first operation, not by ``import pullback``.
+"""
 
-__all__ = ["KERNELS"]
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """``KERNELS``, ``INTO`` and ``UFUNCS`` of ``registry``, with those of all families in them."""
+    if name not in ("KERNELS", "INTO", "UFUNCS"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pkgutil import iter_modules
+
+    for family in iter_modules(__path__):
+        import_module(f"{__name__}.{family.name}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.registry"), name)
+    return found
