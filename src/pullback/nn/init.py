@@ -3,8 +3,10 @@
 The numbers are PyTorch's, for the same seed.
 """
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -211,3 +213,27 @@ def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = No
         for column in range(columns):
             data[random.randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
     return tensor
+
+
+# -- the old names -----------------------------------------------------------------------------------------------------
+
+
+def _old(function: Any) -> Callable:
+    """A function under its old name, without the underscore, which warns."""
+    name = function.__name__[:-1]
+
+    @functools.wraps(function)
+    def deprecated(*args: Any, **kwargs: Any) -> Any:
+        words = f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`."
+        warnings.warn(words, FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    deprecated.__name__ = name
+    deprecated.__doc__ = f"The old name of :func:`{name}_`."
+    return deprecated
+
+
+uniform, normal, constant, eye, dirac = map(_old, (uniform_, normal_, constant_, eye_, dirac_))
+xavier_uniform, xavier_normal = map(_old, (xavier_uniform_, xavier_normal_))
+kaiming_uniform, kaiming_normal = map(_old, (kaiming_uniform_, kaiming_normal_))
+orthogonal, sparse = map(_old, (orthogonal_, sparse_))

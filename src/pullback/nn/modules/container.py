@@ -1,7 +1,9 @@
-"""Containers: Sequential, ModuleList, ModuleDict, ParameterList and ParameterDict."""
+"""Containers: Sequential, Container, ModuleList, ModuleDict, ParameterList and ParameterDict."""
 
+import operator
+import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -24,7 +26,7 @@ class Numbered(Module):
 
     def _name_of(self, index: Any) -> str:
         """The name of the module at an index, which may be negative."""
-        index = index.__index__()
+        index = operator.index(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range")
         return list(self._modules)[index]
@@ -68,7 +70,9 @@ class Numbered(Module):
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add several modules at the end; returns the container."""
         if not isinstance(modules, Iterable):
-            raise TypeError(f"extend should be called with an iterable, but got {type(modules).__name__}")
+            raise TypeError(
+                f"{type(self).__name__}.extend should be called with an iterable, but got {type(modules).__name__}"
+            )
         for module in list(modules):
             self.append(module)
         return self
@@ -118,13 +122,42 @@ class Sequential(Numbered):
     def __iadd__(self, other: Any) -> "Sequential":
         return self.extend((self + other)[len(self) :])
 
+    def __mul__(self, other: int) -> "Sequential":
+        return Sequential(*list(self) * self._times(other))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, other: int) -> "Sequential":
+        return self.extend(list(self) * (self._times(other) - 1))
+
+    def _times(self, factor: Any) -> int:
+        if not isinstance(factor, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(factor)}")
+        if factor <= 0:
+            raise ValueError(f"Non-positive multiplication factor {factor} for {type(self)}")
+        return factor
+
+
+class Container(Module):
+    """A module with the modules that it is given as keyword arguments: an old name, which nobody needs any more."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warnings.warn(
+            "nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass that instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)
+
 
 class ModuleList(Numbered):
     """A list of modules, which are registered; it has no ``forward``."""
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules or ())
+        self.extend(() if modules is None else modules)
 
     def _sliced(self, items: list) -> "ModuleList":
         return type(self)(module for _, module in items)
@@ -221,19 +254,36 @@ def pairs_of(given: Any, kind: str) -> list:
     return pairs
 
 
-class ParameterList(Module):
+class Parameters(Module):
+    """What ParameterList and ParameterDict share: parameters that are named, but not called."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(f"{self._get_name()} should not be called.")
+
+    def _described(self) -> list[str]:
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return "\n".join(self._described())
+
+    def __repr__(self) -> str:
+        lines = self._described()
+        return f"{self._get_name()}(" + "".join(f"\n    {line}" for line in lines) + ("\n" if lines else "") + ")"
+
+
+class ParameterList(Parameters):
     """A list of parameters, which are registered; tensors that are put in become parameters."""
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
         self._size = 0
-        self.extend(values or ())
+        self.extend(() if values is None else values)
 
     def __len__(self) -> int:
         return self._size
 
     def _name_of(self, index: Any) -> str:
-        index = index.__index__()
+        index = operator.index(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is out of range")
         return str(index % len(self))
@@ -258,7 +308,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Any]) -> "ParameterList":
         """Add several parameters at the end; returns the list."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type_name(values)}")
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in values:
             self.append(value)
         return self
@@ -266,11 +316,14 @@ class ParameterList(Module):
     def __iadd__(self, values: Iterable[Any]) -> "ParameterList":
         return self.extend(values)
 
-    def extra_repr(self) -> str:
-        return "\n".join(f"({i}): {described(value)}" for i, value in enumerate(self))
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.isdigit()]
+
+    def _described(self) -> list[str]:
+        return [f"({i}): {described(value)}" for i, value in enumerate(self)]
 
 
-class ParameterDict(Module):
+class ParameterDict(Parameters):
     """A dict of parameters, which are registered; tensors that are put in become parameters."""
 
     def __init__(self, parameters: Any = None) -> None:
@@ -285,7 +338,7 @@ class ParameterDict(Module):
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
             raise TypeError(
-                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is {type_name(key)})"
+                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type_name(key)}')"
             )
         self._keys[key] = None
         setattr(self, key, as_parameter(value))
@@ -326,18 +379,62 @@ class ParameterDict(Module):
         for name, value in pairs_of(parameters, "ParameterDict"):
             self[name] = value
 
-    def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {described(value)}" for key, value in self.items())
+    def _described(self) -> list[str]:
+        return [f"({key}): {described(value, type_name)}" for key, value in self.items()]
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def clear(self) -> None:
+        """Take all parameters out."""
+        for key in list(self._keys):
+            del self[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter of a name, or ``default`` where there is none."""
+        return getattr(self, key) if key in self._keys else default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter of a name, which is ``default`` from now on where there was none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last parameter out, and return its name and it."""
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
+
+    def copy(self) -> "ParameterDict":
+        """Another dict of the same parameters."""
+        return ParameterDict(dict(self.items()))
+
+    def fromkeys(self, keys: Iterable, default: Any = None) -> "ParameterDict":
+        """A dict with the same value under every one of the keys."""
+        return ParameterDict(dict.fromkeys(keys, default))
+
+    def __or__(self, other: Any) -> "ParameterDict":
+        return ParameterDict({**dict(self.items()), **dict(other.items())})
+
+    def __ror__(self, other: Any) -> "ParameterDict":
+        found = other.copy()
+        found.update(self.items())
+        return found
+
+    def __ior__(self, other: Any) -> "ParameterDict":
+        self.update(other)
+        return self
 
 
 def as_parameter(value: Any) -> Any:
     return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
 
-def described(value: Any) -> str:
+def described(value: Any, kind_of: Callable = lambda tensor: tensor.dtype) -> str:
     """One line about a member of a parameter container."""
     if not isinstance(value, Tensor):
         return f"Object of type: {type_name(value)}"
-    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-    size = "x".join(str(n) for n in value.shape)  # type: ignore[attr-defined]
-    return f"{kind} containing: [{value.dtype} of size {size}]"  # type: ignore[attr-defined]
+    is_parameter = isinstance(value, Parameter)
+    value, kind = value.detach(), "Parameter" if is_parameter else "Tensor"  # type: ignore[attr-defined]
+    size = "x".join(str(n) for n in value.shape)
+    return f"{kind} containing: [{kind_of(value)} of size {size}]"

@@ -53,6 +53,16 @@ class Hooked(State):
         module_calls.append((ref(self), start, tick()))  # 0.3 µs; memory reports sort nodes by module with it
         return output
 
+    _call_impl = __call__
+    _compiled_call_impl: Any = None
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Mark the module as compiled. It runs as before: there is nothing that compiles it."""
+        self._compiled_call_impl = True
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled_call_impl"}
+
     def _no_forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 

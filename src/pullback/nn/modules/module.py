@@ -1,7 +1,7 @@
 """Module: what owns parameters, buffers and other modules, and can be called.
 
 Responsible for registration by assignment, walking the tree of modules, and printing; calling a module with its hooks is
-in ``hooks.py``, writing down its state and reading it back in ``state.py``. Invariant: a name is held by at most one of
+in ``hooks.py``, writing down its state and reading it back in ``state.py``, other dtypes in ``converting.py``. Invariant: a name is held by at most one of
 ``_parameters``, ``_buffers``, ``_modules`` and the instance's ``__dict__``.
 """
 
@@ -9,16 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...tape.modes import no_grad
 from ...tape.value import Tensor
 from ..parameter import Buffer, Parameter
+from .converting import Convertible
 from .hooks import *  # noqa: F403
-from .hooks import Hooked, registered
+from .hooks import registered
 
 REGISTERS = ("_parameters", "_buffers", "_modules")
+HOOKS = (
+    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks"),
+    *("_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks"),
+)
 
 
-class Module(Hooked):
+class Module(Convertible):
     """The base of all neural network modules. Subclasses assign their parts in ``__init__`` and define ``forward``.
 
     >>> import pullback as torch
@@ -39,20 +43,31 @@ class Module(Hooked):
     _buffers: dict[str, Any]
     _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
+    call_super_init = False  # whether the class beside Module gets the arguments of __init__
+    dump_patches = False
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.__dict__.update(
             training=True,
             _parameters={},
             _buffers={},
             _modules={},
             _non_persistent_buffers_set=set(),
-            _forward_hooks=OrderedDict(),
-            _forward_pre_hooks=OrderedDict(),
-            _backward_hooks=OrderedDict(),
-            _backward_pre_hooks=OrderedDict(),
             _is_full_backward_hook=None,
+            **{name: OrderedDict() for name in HOOKS},
         )
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+        elif args or kwargs:
+            given = f"takes 1 positional argument but {len(args) + 1} were given"
+            unknown = f"got an unexpected keyword argument '{next(iter(kwargs), '')}'"
+            raise TypeError(f"{type(self).__name__}.__init__() {unknown if kwargs else given}")
+
+    def __setstate__(self, state: dict) -> None:
+        """Take over a pickled ``__dict__``, of an older version too."""
+        self.__dict__.update({name: OrderedDict() for name in HOOKS if name not in state}, **state)
+        self.__dict__.setdefault("_non_persistent_buffers_set", set())
+        self.__dict__.setdefault("_is_full_backward_hook", None)
 
     # -- registration --------------------------------------------------------------------------------------------------
 
@@ -274,6 +289,23 @@ class Module(Hooked):
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
+    def set_submodule(self, target: str, module: "Module", strict: bool = False) -> None:
+        """Put a module in the place of the one at a dotted path, or (unless ``strict``) where there is none.
+
+        Raises:
+            ValueError: the path is empty, or ``module`` is no Module.
+            AttributeError: the path leads through something that is no Module, or to what is none.
+        """
+        if not target:
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if strict or hasattr(owner, name):
+            owner.get_submodule(name)
+        setattr(owner, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path. Raises AttributeError where there is none."""
         return self._get_member(target, lambda found, owner, name: isinstance(found, Parameter), "an nn.Parameter")
@@ -325,59 +357,6 @@ class Module(Hooked):
         for parameter in self.parameters():
             clear_grad(parameter, set_to_none)
 
-    def _apply(self, fn: Callable, recurse: bool = True) -> "Module":
-        """Replace the data of all parameters (and of their gradients) and all buffers by ``fn`` of it."""
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        with no_grad():
-            for parameter in self._parameters.values():
-                if parameter is not None:
-                    grad, parameter.grad = parameter.grad, None
-                    parameter.data = fn(parameter.data)
-                    parameter.grad = None if grad is None else fn(grad)
-            for name, buffer in self._buffers.items():
-                if buffer is not None:
-                    self._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> "Module":
-        """Convert floating parameters and buffers: ``to(dtype)``, ``to(device)``, ``to(device, dtype)``, ``to(tensor)``.
-
-        Raises:
-            TypeError: the dtype is neither floating nor complex.
-        """
-        device, dtype = _conversion(*args, **kwargs)
-        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
-            )
-        return self._apply(lambda t: t.to(device=device, dtype=dtype if is_continuous(t) else None))
-
-    def type(self, dst_type: Any) -> "Module":
-        """Convert all parameters and buffers to a dtype, integers too."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def float(self) -> "Module":
-        """Convert floating parameters and buffers to float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self) -> "Module":
-        """Convert floating parameters and buffers to float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self) -> "Module":
-        """Convert floating parameters and buffers to float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def bfloat16(self) -> "Module":
-        """Convert floating parameters and buffers to bfloat16."""
-        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
-
-    def cpu(self) -> "Module":
-        """Move parameters and buffers to the CPU."""
-        return self._apply(lambda t: t.cpu())
-
     # -- printing ------------------------------------------------------------------------------------------------------
 
     def _get_name(self) -> str:
@@ -398,17 +377,6 @@ class Module(Hooked):
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
 
 
-def _conversion(device: Any = None, dtype: Any = None, non_blocking: bool = False, *, tensor: Any = None) -> tuple:
-    """The device and dtype that the arguments of ``to`` mean, either of which may come first."""
-    from ...dtypes import dtype as dtype_type
-
-    if isinstance(device, Tensor):
-        return None, device.dtype  # type: ignore[attr-defined]
-    if isinstance(device, dtype_type):
-        return None, device
-    return (None, tensor.dtype) if tensor is not None else (device, dtype)
-
-
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     """Drop a gradient, or (``set_to_none=False``) detach it and fill it with zeros."""
     if set_to_none or parameter._grad is None:
@@ -419,10 +387,6 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
     else:
         parameter._grad.requires_grad_(False)
     parameter._grad.zero_()
-
-
-def is_continuous(tensor: Any) -> bool:
-    return tensor.dtype.is_floating_point or tensor.dtype.is_complex
 
 
 def type_name(value: Any) -> str:
