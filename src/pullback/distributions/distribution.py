@@ -19,6 +19,10 @@ from .utils import broadcast_all, is_true_everywhere, lazy_property
 __all__ = ["Distribution", "ExponentialFamily"]
 
 
+def undefined(self: Any) -> Any:
+    raise NotImplementedError(f"{type(self).__name__} defines no arg_constraints, or no support")
+
+
 class Distribution:
     """The base class of all distributions.
 
@@ -32,7 +36,8 @@ class Distribution:
     has_rsample: Any = False
     has_enumerate_support: Any = False
     _validate_args = __debug__
-    arg_constraints: ClassVar[Any]
+    arg_constraints: ClassVar[Any] = property(undefined)
+    support: ClassVar[Any] = property(undefined)
 
     if TYPE_CHECKING:  # parameters are set by name
 
@@ -88,7 +93,7 @@ class Distribution:
     def _constraints(self) -> dict[str, Constraint]:
         try:
             return self.arg_constraints
-        except (NotImplementedError, AttributeError):
+        except NotImplementedError:
             warnings.warn(
                 f"{type(self)} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize the "
                 "distribution with `validate_args=False` to turn off validation.",
@@ -125,7 +130,7 @@ class Distribution:
                 )
         try:
             support = self.support
-        except (NotImplementedError, AttributeError):
+        except NotImplementedError:
             warnings.warn(
                 f"{type(self)} does not define `support` to enable sample validation. Please initialize the distribution "
                 "with `validate_args=False` to turn off validation.",
