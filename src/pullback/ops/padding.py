@@ -13,6 +13,8 @@ from .table import LINEAR, op
 def checked_pad(op_name, shape, given):
     """The numbers as a tuple of pairs that fit the shape."""
     pad = sizes(op_name, "pad", given)
+    if bool in map(type, given):
+        raise TypeError(f"{op_name}(): argument 'pad' must be tuple of ints, not of bools")
     if len(pad) % 2:
         raise RuntimeError(f"{op_name}: Padding length must be divisible by 2, got {list(pad)}")
     if len(pad) > 2 * len(shape):
@@ -145,7 +147,7 @@ def choose_pad(input, pad, mode="constant", value=None):
 def check_border(input, pad, mode):
     """Raise PyTorch's error where the input has not enough elements for its border."""
     shape = tuple(input.shape)
-    if 0 in shape[1:] or (0 in shape and len(shape) - len(pad) // 2 == 1):
+    if mode != "circular" and (0 in shape[1:] or (0 in shape and len(shape) - len(pad) // 2 == 1)):
         raise RuntimeError(
             f"pad: Expected a tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(shape)}"
         )

@@ -336,7 +336,8 @@ def adapted(name, input, output_size, n):
     check_adaptive(name, input, n)
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(given) != n:
-        raise (ValueError if n == 2 else RuntimeError)(f"{name}: output_size must be {n} ints, got {list(given)}")
+        error = ValueError if n > 1 and len(given) >= input.ndim else RuntimeError
+        raise error(f"{name}: output_size must be {n} ints, got {list(given)} for an input of {input.ndim} dimensions")
     if n == 1 and None in given:
         raise TypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not NoneType")
     own = [size if wanted is None else wanted for wanted, size in zip(given, input.shape[-n:], strict=True)]
@@ -350,7 +351,7 @@ def adapted(name, input, output_size, n):
 
 def check_adaptive(name, input, n):
     need_tensors(name, input=input)
-    first = input.ndim - n - ("max" in name)  # of maxima, the channels' dim may not be empty either
+    first = input.ndim - n - ("max" in name or n == 3)  # there, the channels' dim may not be empty either
     if input.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}")
     for dim in range(first, input.ndim):
