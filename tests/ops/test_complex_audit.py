@@ -208,3 +208,25 @@ def test_writes_to_parts_reach_the_whole_and_its_gradient(what, torch):
         found.append((z.tolist(), lib.autograd.grad(z.abs().sum(), x)[0].tolist()))
     assert found[0][0] == found[1][0]
     assert found[0][1] == pytest.approx(found[1][1])
+
+
+HOLOMORPHIC = {
+    "fft": lambda z: pullback.fft.fft(z, n=3),
+    "exp": lambda z: z.exp(),
+    "product": lambda z: (z * z.sum()).cumsum(0),
+    "matmul": lambda z: z.reshape(2, 2) @ z.reshape(2, 2),
+    "real power": lambda z: z**2.5,
+}
+
+
+@pytest.mark.parametrize("name", HOLOMORPHIC)
+def test_jacobians_of_holomorphic_functions_are_complex_derivatives_in_both_modes(name):
+    function, z = HOLOMORPHIC[name], pullback.tensor(c(4))
+    forward, reverse = pullback.func.jacfwd(function)(z), pullback.func.jacrev(function)(z)
+    step = 1e-6
+    for i in range(4):
+        unit = pullback.zeros(4, dtype=pullback.complex128)
+        unit[i] = step
+        slope = ((function(z + unit) - function(z - unit)) / (2 * step)).numpy()
+        assert np.allclose(forward[..., i].numpy(), slope)
+        assert np.allclose(reverse[..., i].numpy(), slope)

@@ -389,6 +389,7 @@ op(
     "The number of elements that are not zero, as int64, over ``dim`` or over all dims.",
     batch=shifted("dim", whole=True),
     prepare=lambda input, dim: (input, reduced_dims("count_nonzero", dim, input.ndim)),
+    star="dim",
     samples=lambda t: [
         ((t.integers(0, 2, 2, 3),), {}),
         ((t.bools(2, 3), 0), {}),
