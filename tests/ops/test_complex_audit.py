@@ -230,3 +230,42 @@ def test_jacobians_of_holomorphic_functions_are_complex_derivatives_in_both_mode
         slope = ((function(z + unit) - function(z - unit)) / (2 * step)).numpy()
         assert np.allclose(forward[..., i].numpy(), slope)
         assert np.allclose(reverse[..., i].numpy(), slope)
+
+
+def written(tensor, write):
+    """The tensor after a write."""
+    write(tensor)
+    return tensor
+
+
+IN_PLACE = {
+    "exp": lambda z: (z * 1).exp_(),
+    "product": lambda z: (z * 1).mul_(z),
+    "quotient by a number": lambda z: (z * 1).div_(2j),
+    "power": lambda z: (z * 1).pow_(3),
+    "addcmul": lambda z: (z * 1).addcmul_(z, z, value=0.5),
+    "through a view": lambda z: (z * 1)[1:].mul_(z[0]),
+    "through pairs": lambda z: pullback.view_as_real(z * 1).mul_(2).sum(-1),
+    "through a part": lambda z: written(z * 1, lambda y: y.real.mul_(z.imag)),
+    "through another part": lambda z: written(z * 1, lambda y: y[1:].imag.fill_(2)),
+    "through part of pairs": lambda z: written(z * 1, lambda y: pullback.view_as_real(y)[..., 0].mul_(3)),
+    "through a complex view": lambda z: written(
+        pullback.view_as_real(z) * 1, lambda y: pullback.view_as_complex(y)[:2].mul_(z[0])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_writes_to_complex_values_of_transforms_have_the_gradient_that_they_have_outside(name):
+    function, z = IN_PLACE[name], pullback.tensor(c(4))
+    leaf = z.clone().requires_grad_()
+    result = function(leaf)
+    cotangent = pullback.tensor(c(*result.shape)) if result.is_complex() else pullback.tensor(r(*result.shape))
+    (outside,) = pullback.autograd.grad(result, leaf, cotangent)
+    value, pull = pullback.func.vjp(function, z)
+    assert np.allclose(value.numpy(), result.detach().numpy())
+    (inside,) = pull(cotangent)
+    assert np.allclose(inside.numpy(), outside.numpy())
+    pushed = pullback.func.jvp(function, (z,), (pullback.ones_like(z),))[1]
+    total = (cotangent.conj() * pushed).sum().real if pushed.is_complex() else (cotangent * pushed).sum()
+    assert np.allclose(total.numpy(), outside.sum().real.numpy())

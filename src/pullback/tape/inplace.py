@@ -276,15 +276,20 @@ def write_array(op: Op, target: Tensor, args: tuple, recording: bool) -> None:
         if written:
             note_write(target, f"{op.name}_")
     if recording and any(t is not None for t, _ in targets):
-        node = record.make_node(op, args, targets, 0)
-        node.saved = record.saved_of(op, raw, data, targets)
-        if not plain:
-            record.pack_saved(node, args[1:])
-        if op.broadcasts or promoted:
-            node.fix = record.fixes(op, args, raw, data, promoted) or node.fix
-        if record.is_complex(data):
-            node.pull = node.pull_complex  # type: ignore[attr-defined]
-        set_history(target, node)
+        set_history(target, write_node(op, args, raw, promoted, data, targets, 0))
+
+
+def write_node(op: Op, args: tuple, raw: list, promoted: Any, result: Any, targets: list, level: int) -> Node:
+    """The node of a write that has this result."""
+    node = record.make_node(op, args, targets, level)
+    node.saved = record.saved_of(op, raw, result, targets)
+    if not plain:
+        record.pack_saved(node, args[1:])
+    if op.broadcasts or promoted:
+        node.fix = record.fixes(op, args, raw, result, promoted) or node.fix
+    if record.is_complex(result):
+        node.pull = node.pull_complex  # type: ignore[attr-defined]
+    return node
 
 
 def into(op: Op, data: Any, raw: list) -> None:
@@ -438,12 +443,21 @@ def with_region(base: Any, chain: tuple, region: Any) -> Any:
         finally:
             restore_floor(before)
         shape = tuple(seen.shape)
-        ones = values.expand(values.ones_like(values.sum(base)), shape)
-        mask = pull_back([seen], [ones], [leaf])[0]
+        like = base if dtype_of(base) is dtype_of(region) else region
+        ones = values.ones_like(values.sum(like)) * (1 + 1j if record.is_complex(like) else 1)
+        mask = pull_back([seen], [values.expand(ones, shape)], [leaf])[0]
         spread = pull_back([seen], [values.expand(region, shape)], [leaf])[0]
-    result = values.where(values.ne(mask, 0), spread, base)
+    result = replaced(base, spread, mask)
     is_held = isinstance(result, Tensor) and type(base) is ndarray and not is_dual(result)
     return result._data if is_held else result
+
+
+def replaced(base: Any, value: Any, mask: Any) -> Any:
+    """``value`` where the mask is not zero, else ``base``: of complex numbers, each part where that of the mask is not."""
+    if not record.is_complex(base):
+        return values.where(values.ne(mask, 0), value, base)
+    every = [[part(v) for v in (mask, value, base)] for part in (values.real, values.imag)]
+    return values.complex(*[values.where(values.ne(m, 0), v, b) for m, v, b in every])
 
 
 def snapshot(tensor: Tensor) -> Tensor:
@@ -484,11 +498,5 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
     if recording and op.diff:
         targets = record.targets_of(op, args, level)
         if any(t is not None for t, _ in targets):
-            node = record.make_node(op, args, targets, level)
-            node.saved = record.saved_of(op, raw, result, targets)
-            if not plain:
-                record.pack_saved(node, args[1:])
-            if op.broadcasts or promoted:
-                node.fix = record.fixes(op, args, raw, result, promoted) or node.fix
-            set_history(target, node)
+            set_history(target, write_node(op, args, raw, promoted, result, targets, level))
     settle(target)
