@@ -181,3 +181,11 @@ def test_a_view_that_gets_its_history_by_a_write_elsewhere_can_retain_its_grad()
     assert view.retains_grad
     (view * 5).sum().backward()
     assert view.grad.tolist() == [5.0]
+
+
+@pytest.mark.parametrize("name", ["eq_", "ne_", "lt_", "gt_", "le_", "ge_"])
+def test_comparisons_in_place_end_the_history_of_what_was_there(name):
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x * 1
+    getattr(y[1:], name)(2)
+    assert torch.autograd.grad(y.sum(), x)[0].tolist() == [1, 0, 0]

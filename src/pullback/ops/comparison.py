@@ -10,7 +10,8 @@ from .steps import need_tensors
 from .table import elementwise
 
 # What compares operands of a common dtype, and gives bools.
-TRUTHS = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"})
+COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+TRUTHS = COMPARISONS | {"logical_and", "logical_or", "logical_xor"}
 
 
 def comparison(name, sign, aliases=(), real=True):

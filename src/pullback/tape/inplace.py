@@ -18,8 +18,8 @@ from ..interpreters.dispatch import new_level
 from ..kernels import arrays, kernel_of
 from ..kernels.numpy.overlap import meets, overlaps
 from ..kernels.numpy.registry import UFUNCS
-from ..ops.comparison import TRUTHS
-from ..ops.table import KEEP, Op
+from ..ops.comparison import COMPARISONS, TRUTHS
+from ..ops.table import KEEP, TABLE, Op
 from . import record
 from .engine import conform, pull_back
 from .graph import Freed, Node, given_values, saved_values
@@ -59,6 +59,8 @@ def write_now(op: Op, args: tuple, prepared: bool = False) -> Tensor:
     level = max(level_of(a) for a in args)
     recording = modes.floor <= level and any(requires_grad(a, level) for a in args)
     check_target(op, target, args, recording)
+    if recording and op.name in COMPARISONS:  # what it writes has no derivative, and what was there has none any more
+        return write_now(TABLE["copy"], (target, record.general(op, args, True)), True)
     if level > target._level:
         lift(target, level)
         args = (target, *args[1:])
