@@ -176,6 +176,44 @@ def test_complex_numbers_go_through_as_in_torch(where, name, torch):
         )
 
 
+# In place: what changes a form, or torch has no derivative of, or passes the gradient of what was there.
+NOT_IN_PLACE = (
+    "squeeze_",
+    "swap",
+    "transpose",
+    "detach_",
+    "logical_",
+    "ldexp_",
+    "pow_",
+    "acosh_",
+    "asinh_",
+    "atanh_",
+    "arc",
+)
+WRITERS = [
+    name
+    for name in dir(pullback.Tensor)
+    if name.endswith("_") and not name.startswith("_") and name not in ("t_", *(n + "_" for n in ANCIENT))
+    if not any(word in name for word in (*DRAWN, *NO_FUNCTIONS_OF_NUMBERS, *NOT_IN_PLACE))
+]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_complex_numbers_are_written_as_in_torch(name, torch):
+    if not hasattr(torch.Tensor, name):
+        return
+    for how, (call, arrays) in CALLS.items():
+
+        def write(lib, *x, call=call):
+            return call(lambda first, *rest, **options: getattr(first.clone(), name)(*rest, **options), *x)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = attempt(torch, write, arrays)
+        if not isinstance(expected, Exception) and any(bool(e.isfinite().all()) for e in expected):
+            agree_beside(torch, write, arrays, f"{name} {how}", nodes=False)
+
+
 def test_parts_can_be_assigned(torch):
     for lib in (pullback, torch):
         z = lib.zeros(3, dtype=lib.complex64)
