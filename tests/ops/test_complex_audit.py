@@ -178,6 +178,7 @@ def test_complex_numbers_go_through_as_in_torch(where, name, torch):
 
 # In place: what changes a form, or torch has no derivative of, or passes the gradient of what was there.
 NOT_IN_PLACE = (
+    "uniform_",
     "squeeze_",
     "swap",
     "transpose",
