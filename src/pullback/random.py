@@ -403,6 +403,7 @@ def randint(
     """Integers from [low, high), as numbers of `np_dtype`: one draw each, or two where the range reaches 2**28."""
     np_dtype, generator = np.dtype(np_dtype), generator or default_generator
     _check_integer_bounds(low, high, np_dtype)
+    low, high = _representable(low, high, np_dtype)
     count, span = math.prod(shape), high - low
     if span < 2**28:
         offsets = (generator.draws32(count) % np.uint32(span)).astype(np.int64)
@@ -410,6 +411,20 @@ def randint(
         offsets = (generator.draws64(count) % np.uint64(span)).view(np.int64)
     offsets += np.int64(low) if low < 2**63 else 0  # wraps around where the range is wider than int64, as it should
     return offsets.astype(np_dtype, copy=False).reshape(shape)
+
+
+_DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}  # of the binary fractions
+
+
+def _representable(low: int, high: int, np_dtype: np.dtype) -> tuple[int, int]:
+    """Bounds moved inwards, as PyTorch does it, where a floating dtype would round one of them out of the range."""
+    digits = _DIGITS.get(np_dtype.name)
+    if digits is None or max(abs(low), abs(high)) > 2**62:
+        return low, high
+    rounded = lambda number: int(np.asarray(float(number)).astype(np_dtype).astype(np.float64))
+    step = lambda number: 1 << (abs(number).bit_length() - digits)
+    first, last = rounded(low + 1), rounded(high - 1)
+    return first + step(low + 1) if first < low else low, last - step(high - 1) if last >= high else high
 
 
 def _check_integer_bounds(low: int, high: int, np_dtype: np.dtype) -> None:

@@ -120,7 +120,7 @@ def poisson(rate: np.ndarray, generator: random.Generator | None = None) -> np.n
 
 def one_poisson(draws: Draws, rate: float) -> float:
     if rate >= 10:
-        return large_poisson(draws, rate)
+        return large_poisson(draws, rate) if rate < inf else inf
     if rate == 0:
         return 0.0
     least, product, count = exp(-rate), 1.0, 0
@@ -161,7 +161,7 @@ def one_binomial(draws: Draws, count: Any, prob: Any) -> float:
         return 0.0
     if prob >= 1:
         return count
-    if not prob <= 1:
+    if not (prob <= 1 and count < inf):
         return nan
     rare = prob if prob <= 0.5 else 1 - prob
     sample = large_binomial if count * rare >= 10 else small_binomial

@@ -71,6 +71,23 @@ def test_binomial_counts_are_torchs_numbers(torch, count, dtype):
     same(torch, draw)
 
 
+@pytest.mark.filterwarnings("ignore:.*out of bounds")
+@pytest.mark.parametrize(
+    "dtype, low, high",
+    [
+        ("float32", 0, 2**30), ("float32", 0, 2**25), ("float32", -(2**26) - 3, 2**25 + 1), ("float16", 0, 5000),
+        ("float16", -4097, 10), ("bfloat16", 0, 1000), ("float64", 0, 2**60), ("float32", -5, 5), ("int64", -(2**40), 2**40),
+    ],
+)  # fmt: skip
+def test_integers_of_a_range_are_torchs_where_a_float_does_not_hold_its_ends(torch, dtype, low, high):
+    same(torch, lambda T: T.zeros(50, dtype=getattr(T, dtype)).random_(low, high))
+
+
+def test_counts_of_infinite_parameters_end():
+    assert pullback.poisson(pullback.tensor([np.inf])).tolist() == [np.inf]
+    assert np.isnan(pullback.binomial(pullback.tensor([np.inf]), pullback.tensor([0.5])).item())
+
+
 REFUSED = [
     lambda T: T.zeros(3).cauchy_(0, 0),
     lambda T: T.zeros(3, dtype=T.int64).cauchy_(),
