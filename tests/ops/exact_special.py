@@ -21,6 +21,16 @@ def ndtri(p):
     return mp.sqrt(2) * mp.erfinv(2 * p - 1)
 
 
+def gamma_slope(a, x, n):
+    density = x ** (a - 1) * mp.exp(-x) / mp.gamma(a)
+    return mp.diff(lambda t: mp.gammainc(t, 0, x, regularized=True), a, int(n)) / density
+
+
+def beta_slope(x, a, b, m, n):
+    density = x ** (a - 1) * (1 - x) ** (b - 1) / mp.beta(a, b)
+    return mp.diff(lambda s, t: mp.betainc(s, t, 0, x, regularized=True), (a, b), (int(m), int(n))) / density
+
+
 def slope_of(function, x, order):
     return mp.diff(function, x, int(order)) if order else function(x)
 
@@ -75,6 +85,7 @@ def polynomial(x, n, family, order=0):
 
 
 FUNCTIONS = {
+    "gamma_slope": gamma_slope, "beta_slope": beta_slope,
     "exp_square": lambda x, scale: mp.exp(scale * x * x), "erfcx": lambda x: moment(x, 0), "erfcx_moment": moment,
     "erfinv_slope": lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(mp.erfinv(x) ** 2), "ndtr": ndtr, "ndtri": ndtri,
     "log_ndtr": lambda x: mp.log(ndtr(x)), "hazard": lambda x: mp.npdf(x) / ndtr(x), "ndtri_slope": lambda p: 1 / mp.npdf(ndtri(p)),

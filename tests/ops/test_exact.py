@@ -21,6 +21,8 @@ STEP, TOLERANCE = mp.mpf(10) ** -30, mp.mpf(10) ** -25
 # Operations whose kernels work on the memory of floats (LAPACK, FFT, windows seen as memory), so that they have no exact
 # version: these rules are linear, or are checked by the identities of their families.
 FLOATS_ONLY = {
+    "fractional_max_pool",
+    "grid_",
     "expand",
     "flip",
     "conv",
@@ -49,6 +51,7 @@ FLOATS_ONLY = {
 }
 # Elementwise operations whose value is no function of numbers: a random one, a choice of elements.
 NO_FUNCTIONS = {
+    "binomial",
     "covered",
     "sloped",
     "normal_of_mean",
