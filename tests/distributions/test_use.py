@@ -224,6 +224,15 @@ def without_checks(d):
     return d
 
 
+@pytest.mark.parametrize("name", ["Normal", "Laplace", "Cauchy", "Gumbel", "LogNormal"])
+def test_samples_of_a_batch_under_vmap_are_those_of_the_batch(name):
+    make, loc = getattr(pullback.distributions, name), pullback.tensor([0.5, 1.0, 2.0])
+    pullback.manual_seed(0)
+    mapped = pullback.func.vmap(lambda v: make(v, 1.0).sample(), randomness="different")(loc)
+    pullback.manual_seed(0)
+    np.testing.assert_allclose(mapped.numpy(), make(loc, 1.0).sample().numpy(), rtol=1e-6)
+
+
 def test_a_distribution_is_made_inside_of_transforms():
     D, F = pullback.distributions, pullback.func
     x = pullback.tensor([0.3, -1.0, 2.0], dtype=pullback.float64)

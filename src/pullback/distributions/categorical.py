@@ -144,7 +144,7 @@ class Multinomial(OverCategories):
     def entropy(self) -> Any:
         """The entropy of the sequence of draws, less what is not told by the counts."""
         n = F.tensor(float(self.total_count), dtype=self.probs.dtype)
-        counts = Binomial(self.total_count, probs=self.probs)
-        support = counts.enumerate_support(expand=False)[1:]
+        support = F.arange(1, self.total_count + 1, dtype=self.probs.dtype).reshape((-1,) + (1,) * self.probs.dim())
+        counts = Binomial(self.total_count, probs=self.probs, validate_args=False)
         untold = F.exp(counts.log_prob(support)) * F.lgamma(support + 1)
         return n * self._categorical.entropy() - F.lgamma(n + 1) + untold.sum((0, -1))

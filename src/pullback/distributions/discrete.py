@@ -15,7 +15,7 @@ from .constraints import (
 )
 from .distribution import Distribution, ExponentialFamily
 from .functions import F, formula
-from .utils import broadcast_all, finfo, is_true_everywhere, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all, finfo, is_true_everywhere, lazy_property, logits_to_probs, probs_to_logits, unfilled
 
 __all__ = ["Bernoulli", "Binomial", "Geometric", "NegativeBinomial", "Poisson"]
 
@@ -148,7 +148,7 @@ class Geometric(Chances, support=nonnegative_integer):
 
     def sample(self, sample_shape: Any = ()) -> Any:
         shape, probs = self._extended_shape(sample_shape), self.probs.detach()
-        u = F.empty(shape, dtype=probs.dtype).uniform_(finfo(probs).tiny, 1)
+        u = unfilled(probs, shape).uniform_(finfo(probs).tiny, 1)
         return (u.log() / (-probs.expand(shape)).log1p()).floor()
 
     def _log_density(self, value: Any) -> Any:

@@ -11,7 +11,7 @@ from ..tape.modes import no_grad
 from .constraints import independent, nonnegative, positive, simplex, unit_interval
 from .distribution import Distribution, ExponentialFamily
 from .functions import F, formula
-from .utils import broadcast_all, finfo
+from .utils import broadcast_all, finfo, unfilled
 
 __all__ = ["Beta", "Chi2", "Dirichlet", "Exponential", "FisherSnedecor", "Gamma"]
 
@@ -30,7 +30,7 @@ class Exponential(ExponentialFamily, support=nonnegative, rsample=True, carrier=
 
     variance = formula(lambda self: self.rate.square().reciprocal())
 
-    _draw = lambda self, shape: F.empty(shape, dtype=self.rate.dtype).exponential_() / self.rate
+    _draw = lambda self, shape: unfilled(self.rate, shape).exponential_() / self.rate
 
     _log_density = lambda self, value: self.rate.log() - self.rate * value
 

@@ -9,7 +9,7 @@ from .constraints import positive, real
 from .distribution import Distribution, ExponentialFamily
 from .functions import F, formula
 from .gamma import Chi2
-from .utils import finfo, lazy_property, standard_normal
+from .utils import finfo, lazy_property, standard_normal, unfilled
 
 __all__ = ["Cauchy", "Laplace", "Normal", "StudentT", "Uniform", "VonMises"]
 
@@ -60,8 +60,8 @@ class Laplace(LocationScale):
 
     stddev = formula(lambda self: 2**0.5 * self.scale)
 
-    def rsample(self, sample_shape: Any = ()) -> Any:
-        u = F.empty(self._extended_shape(sample_shape), dtype=self.loc.dtype).uniform_(finfo(self.loc).eps - 1, 1)
+    def _draw(self, shape: Any) -> Any:
+        u = unfilled(self.loc, shape).uniform_(finfo(self.loc).eps - 1, 1)
         return self.loc - self.scale * u.sign() * F.log1p(-u.abs())
 
     _log_density = lambda self, value: -F.log(2 * self.scale) - F.abs(value - self.loc) / self.scale
@@ -84,9 +84,7 @@ class Cauchy(LocationScale):
 
     variance = formula(lambda self: F.full(self._extended_shape(), math.inf, dtype=self.loc.dtype))
 
-    def rsample(self, sample_shape: Any = ()) -> Any:
-        standard = F.empty(self._extended_shape(sample_shape), dtype=self.loc.dtype).cauchy_()
-        return self.loc + standard * self.scale
+    _draw = lambda self, shape: self.loc + unfilled(self.loc, shape).cauchy_() * self.scale
 
     def _log_density(self, value: Any) -> Any:
         return -math.log(math.pi) - self.scale.log() - ((value - self.loc) / self.scale).square().log1p()

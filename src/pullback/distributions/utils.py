@@ -54,6 +54,11 @@ def standard_normal(shape: Any, like: Any) -> Any:
     return F.normal(F.zeros(shape, dtype=like.dtype), F.ones(shape, dtype=like.dtype))
 
 
+def unfilled(like: Any, shape: Any) -> Any:
+    """A tensor to be filled at random: a batch where ``like`` is one, so that each of its elements draws for itself."""
+    return F.zeros(shape, dtype=like.dtype) + like.detach()
+
+
 def clamp_probs(probs: Any) -> Any:
     """Probabilities kept off zero and one by the precision of their dtype."""
     eps = finfo(probs).eps
