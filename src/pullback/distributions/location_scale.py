@@ -34,8 +34,6 @@ class Normal(LocationScale, ExponentialFamily, carrier=0):
 
     variance = formula(lambda self: self.scale.square())
 
-    _draw = lambda self, shape: F.normal(self.loc.expand(shape), self.scale.expand(shape))
-
     _draw = lambda self, shape: self.loc + standard_normal(shape, self.loc) * self.scale
 
     def _log_density(self, value: Any) -> Any:
