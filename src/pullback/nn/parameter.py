@@ -105,3 +105,77 @@ class Buffer(Tensor, metaclass=Registered):
 
 
 admit(Parameter, Buffer)
+
+
+class UninitializedTensorMixin:
+    """A tensor whose shape is not known yet: the parameter of a lazy module before its first call."""
+
+    __slots__ = ()
+    cls_to_become: Any
+    # what may be asked of it: everything else needs a shape
+    _allowed_methods = ("__hash__", "__deepcopy__", "__reduce_ex__", "is_complex", "is_floating_point", "requires_grad_", "to", "cpu", "half", "float",
+                        "double", "bfloat16", "type", "__set__", "__delete__", "__get__", "get_device")  # fmt: skip
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
+        )
+
+    def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become an ordinary parameter (or buffer) of a shape, whose values are not set."""
+        kind = self.dtype if dtype is None else dtype
+        self._data = empty(tuple(shape), kind.numpy)
+        self.__class__ = self.cls_to_become
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", str(func))
+        if name not in cls._allowed_methods:
+            raise ValueError(
+                f"Attempted to use an uninitialized parameter in {name}. This happens with a lazy module, or a "
+                "torch.nn.parameter.UninitializedParameter of your own: call the module's `forward` with a dummy batch to "
+                "initialize its parameters before they are used"
+            )
+        return _disabled_torch_function_impl(func, types, args, kwargs)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+    """A parameter whose shape is not known yet; :meth:`materialize` gives it one."""
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return Parameter.__new__(cls, without_shape(dtype), requires_grad)
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Buffer):  # type: ignore[misc]
+    """A buffer whose shape is not known yet; :meth:`materialize` gives it one."""
+
+    __slots__ = ()
+    cls_to_become = Buffer
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
+    ) -> Any:
+        self: Any = new(cls)
+        self._data, self._flags, self._fn = without_shape(dtype)._data, 0, None
+        self.persistent = persistent
+        return self
+
+
+def without_shape(dtype: Any) -> Tensor:
+    return wrap(empty(0, (dtype or get_default_dtype()).numpy))
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, UninitializedTensorMixin)

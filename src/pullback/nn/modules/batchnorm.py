@@ -1,7 +1,6 @@
-"""Normalisation of each channel, over a batch or of each sample, with running statistics."""
+"""Normalisation of each channel over a batch, with running statistics."""
 
 from typing import Any
-from warnings import warn
 
 from ... import dtypes
 from ...creation import ones, zeros
@@ -11,8 +10,8 @@ from .module import Module
 from .normalization import add_weight_and_bias, reset_weight_and_bias
 
 
-class BatchNorm(Module):
-    """What the batch norms share: the running statistics, and the choice between them and the batch's own."""
+class NormBase(Module):
+    """What batch and instance norms share: weight, bias and running statistics, for each channel."""
 
     _version = 2  # since 2, the state has num_batches_tracked
     dims: tuple[int, ...]  # how many dimensions an input may have
@@ -50,6 +49,29 @@ class BatchNorm(Module):
         self.reset_running_stats()
         reset_weight_and_bias(self)
 
+    def _check(self, input: Any) -> None:
+        if input.dim() not in self.dims:
+            expected = " or ".join(f"{n}D" for n in self.dims)
+            raise ValueError(f"expected {expected} input (got {input.dim()}D input)")
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, *rest: Any) -> None:
+        key, version = prefix + "num_batches_tracked", local_metadata.get("version")
+        if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
+            state_dict[key] = (
+                tensor(0, dtype=dtypes.long) if self.num_batches_tracked is None else self.num_batches_tracked
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm(NormBase):
+    """What the batch norms share: the choice between the running statistics and the batch's own."""
+
     def forward(self, input: Any) -> Any:
         """A tensor of the input's shape; in training, the running statistics are updated."""
         self._check(input)
@@ -73,25 +95,6 @@ class BatchNorm(Module):
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked)
         return momentum
-
-    def _check(self, input: Any) -> None:
-        if input.dim() not in self.dims:
-            expected = " or ".join(f"{n}D" for n in self.dims)
-            raise ValueError(f"expected {expected} input (got {input.dim()}D input)")
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, *rest: Any) -> None:
-        key, version = prefix + "num_batches_tracked", local_metadata.get("version")
-        if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
-            state_dict[key] = (
-                tensor(0, dtype=dtypes.long) if self.num_batches_tracked is None else self.num_batches_tracked
-            )
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
 
 
 class BatchNorm1d(BatchNorm):
@@ -121,59 +124,45 @@ class BatchNorm3d(BatchNorm):
     dims = (5,)
 
 
-class InstanceNorm(BatchNorm):
-    """What the instance norms share: each channel of each sample by itself, with running statistics only where asked for."""
+class SyncBatchNorm(BatchNorm):
+    """Batch norm over the batches of all processes, of which there is one: a batch norm of two or more dimensions.
+
+    Args:
+        process_group: accepted, and without effect.
+    """
 
     def __init__(
         self,
         num_features: int,
         eps: float = 1e-5,
-        momentum: float = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
         device: Any = None,
         dtype: Any = None,
         *,
         bias: bool = True,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
 
-    def forward(self, input: Any) -> Any:
-        """A tensor of the input's shape; in training, the running statistics, where there are, are updated."""
-        self._check(input)
-        unbatched = input.dim() == self.dims[0]
-        channels = input.shape[0 if unbatched else 1]
-        if channels != self.num_features:
-            words = f"expected input's size at dim={0 if unbatched else 1} to match num_features ({self.num_features})"
-            if self.affine:
-                raise ValueError(f"{words}, but got: {channels}.")
-            warn(f"input's size at dim={0 if unbatched else 1} does not match num_features, {words}.", stacklevel=2)
-        result = F.instance_norm(
-            input.unsqueeze(0) if unbatched else input,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            self.momentum if self.momentum is not None else 0.0,
-            self.eps,
-        )
-        return result.squeeze(0) if unbatched else result
+    def _check(self, input: Any) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with a SyncBatchNorm, of the same parameters, in the place of every batch norm."""
+        result = module
+        if isinstance(module, BatchNorm):
+            options = (module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats)
+            result = cls(*options, process_group, bias=module.bias is not None)
+            result._parameters, result._buffers = module._parameters, module._buffers
+            result.training = module.training
+        for name, child in module.named_children():
+            result.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return result
 
 
-class InstanceNorm1d(InstanceNorm):
-    """Instance norm of (N, C, L) or (C, L)."""
-
-    dims = (2, 3)
-
-
-class InstanceNorm2d(InstanceNorm):
-    """Instance norm of (N, C, H, W) or (C, H, W)."""
-
-    dims = (3, 4)
-
-
-class InstanceNorm3d(InstanceNorm):
-    """Instance norm of (N, C, D, H, W) or (C, D, H, W)."""
-
-    dims = (4, 5)
+_NormBase, _BatchNorm = NormBase, BatchNorm

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from ...tape.value import Tensor
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from .module import Module, indented, type_name
 
 
@@ -434,6 +434,8 @@ def described(value: Any, kind_of: Callable = lambda tensor: tensor.dtype) -> st
     """One line about a member of a parameter container."""
     if not isinstance(value, Tensor):
         return f"Object of type: {type_name(value)}"
+    if is_lazy(value):
+        return f"{type(value).__name__} of unknown size"
     is_parameter = isinstance(value, Parameter)
     value, kind = value.detach(), "Parameter" if is_parameter else "Tensor"  # type: ignore[attr-defined]
     size = "x".join(str(n) for n in value.shape)

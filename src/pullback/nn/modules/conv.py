@@ -238,3 +238,6 @@ def check_padding(padding: Any, stride: Any, mode: str, spatial: int) -> None:
 def each(value: Any, count: int) -> tuple:
     """One number for each dimension."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+
+
+_ConvNd, _ConvTransposeNd = Convolution, TransposedConvolution

@@ -67,3 +67,6 @@ class FeatureAlphaDropout(DropoutBase):
     """:class:`AlphaDropout` of whole channels of inputs (N, C, …)."""
 
     function = "feature_alpha_dropout"
+
+
+_DropoutNd = DropoutBase

@@ -461,3 +461,6 @@ class LinearCrossEntropyLoss(WeightedLoss):
         values = {name: getattr(self, name) for name in shown}
         parts = [f"in_features={self.linear.in_features}", *[f"{name}={value}" for name, value in values.items()]]
         return ", ".join([*parts[:3], f"bias={self.linear.bias is not None}", *parts[3:]])
+
+
+_Loss, _WeightedLoss = Loss, WeightedLoss

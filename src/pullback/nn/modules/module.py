@@ -14,7 +14,9 @@ from ..parameter import Buffer, Parameter
 from .converting import Convertible
 from .hooks import *  # noqa: F403
 from .hooks import registered
+from .state import IncompatibleKeys
 
+_IncompatibleKeys = IncompatibleKeys
 REGISTERS = ("_parameters", "_buffers", "_modules")
 HOOKS = (
     *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks"),
@@ -403,3 +405,8 @@ def joined(path: str, name: str) -> str:
 
 def indented(text: str) -> str:
     return text.replace("\n", "\n  ")
+
+
+def _addindent(s_: str, numSpaces: int) -> str:
+    """A text with all lines but the first indented; for subclasses that print themselves."""
+    return s_.replace("\n", "\n" + numSpaces * " ")

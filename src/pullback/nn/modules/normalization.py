@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ...creation import ones, zeros
+from ...creation import arange, ones, zeros
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -145,3 +145,28 @@ def reset_weight_and_bias(module: Any) -> None:
         init.ones_(module.weight)
     if module.bias is not None:
         init.zeros_(module.bias)
+
+
+class CrossMapLRN2d(Module):
+    """The old form of :class:`LocalResponseNorm`, for images: over the ``size`` channels around each, an odd number.
+
+    Of an even ``size`` the window is one smaller, and ``alpha`` is still divided by ``size``. As in PyTorch, the first
+    channel belongs to the window of every later channel.
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Any) -> Any:
+        """A tensor of the input's shape, (N, C, H, W)."""
+        if input.dim() != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        channels: Any = arange(input.shape[1])
+        reach, steps = (self.size + 1) // 2, channels - channels.unsqueeze(1)
+        window = (steps < reach) & ((steps > -reach) | (channels == 0))
+        sums = (window.to(input.dtype) @ input.square().flatten(2)).reshape(input.shape)
+        return input * (self.k + self.alpha / self.size * sums) ** -self.beta
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -213,3 +213,7 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool):
     def forward(self, input: Any) -> Any:
         """(N, C, D, H, W) → (N, C, *output_size)."""
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+
+
+_MaxPoolNd, _AvgPoolNd = MaxPool, AvgPool
+_AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd = Adaptive, AdaptiveMaxPool

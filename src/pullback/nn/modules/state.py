@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ...attributes import RemovableHandle, add_hook
 from ...tape.modes import no_grad
 from ...tape.value import Tensor
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 
 EXTRA = "_extra_state"
 
@@ -131,7 +131,7 @@ class State:
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Write this module's own part; a subclass that keeps more than tensors may extend it."""
         for name, tensor in self._own_state():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()  # type: ignore[attr-defined]
+            destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()  # type: ignore[attr-defined]
         if self._has_extra_state():
             destination[prefix + EXTRA] = self.get_extra_state()
 
@@ -271,6 +271,10 @@ class Load:
 
     def __call__(self) -> None:
         own: Any = self.own
+        if is_lazy(own):
+            if is_lazy(self.given):
+                return
+            own.materialize(self.given.shape)
         if not self.assign:
             own.copy_(self.given.reshape(own.shape) if not own.ndim else self.given)
             return
@@ -290,6 +294,8 @@ def misfit(key: str, own: Any, given: Any) -> str | None:
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
             f"received {type(given)}"
         )
+    if is_lazy(own):
+        return None
     is_old_scalar = not own.shape and tuple(given.shape) == (1,)  # type: ignore[attr-defined]
     if given.shape != own.shape and not is_old_scalar:  # type: ignore[attr-defined]
         return (

@@ -1,0 +1,5 @@
+"""PyTorch's place for ChannelShuffle."""
+
+from .resampling import ChannelShuffle
+
+__all__ = ["ChannelShuffle"]
