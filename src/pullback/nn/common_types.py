@@ -1,5 +1,6 @@
 """Types for annotations: a number, or one for each dimension."""
 
+# mypy: disable-error-code="valid-type"
 from typing import Any, TypeVar
 
 from ..tape.value import Tensor
