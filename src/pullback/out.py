@@ -4,13 +4,13 @@ A tensor of another shape takes new memory, of another dtype what can be cast to
 checked. Invariant: no tensor that is written here, nor what is written, has a history.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from .forms import resized, take_memory
 from .ops.table import TABLE
+from .source import warn_user
 from .tape import inplace
 from .tape.promotion import dtype_of
 from .tape.value import Tensor
@@ -63,11 +63,10 @@ def take_shape(out: Any, shape: tuple[int, ...]) -> None:
             f"out has shape {list(out.shape)}, the result {list(shape)}; a value of a transform cannot change it"
         )
     if out._data.size:
-        warnings.warn(
+        warn_user(
             f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match "
             f"the required output shape {list(shape)}. This behavior is deprecated; pass a tensor of that shape, or one "
             "without elements.",
             UserWarning,
-            stacklevel=5,
         )
     take_memory(out, resized(out._data, shape))

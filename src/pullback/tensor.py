@@ -4,7 +4,6 @@
 function of every operation and overload, by name. A method takes its operation's docstring.
 """
 
-import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -19,7 +18,7 @@ from .ops.namespaces import Packet
 from .ops.table import OVERLOADS, TABLE, Op, Overload
 from .ops.transposition import PROPERTIES
 from .out import write_out
-from .source import define, twin
+from .source import define, twin, warn_user
 from .tape import inplace
 from .tape import record as tape_record
 from .tape.fast import call, function_of, operator_of
@@ -213,7 +212,7 @@ NUMBER_FIRST = ("add", "sub", "addcmul", "addcdiv")  # in old programs the facto
 def warn_of_number_first(name: str, op: Op) -> None:
     keyword = op.params[-1]
     message = f"This overload of {name} is deprecated: {name}(Number {keyword}, ...); give {keyword}= as a keyword, at the end"
-    warnings.warn(message, UserWarning, stacklevel=3)
+    warn_user(message, UserWarning)
 
 
 def inplace_method(op: Op) -> Callable:
@@ -224,7 +223,7 @@ def inplace_method(op: Op) -> Callable:
         target, number, *others, _ = op.params
         signature = signature.replace(", *", ", last=None, *")
         old = ", ".join([target, *others, "last", number])
-        body = f"    if last is not None:\n        warn('{name}', op)\n        return write(op, ({old}))\n" + body
+        body = f"    if last is not None:\n        warn_user('{name}', op)\n        return write(op, ({old}))\n" + body
     method = define(name, f"def {name}{signature}:\n{body}", scope)
     method.__doc__ = f"In-place form of :func:`{op.name}`. {op.doc}"
     method.__module__ = "pullback"

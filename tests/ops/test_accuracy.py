@@ -117,7 +117,9 @@ def sinc_slope(x):
 
 FUNCTIONS = {
     "exp2": Function(of("exp2"), lambda x: mp.mpf(2) ** x, lambda x: mp.log(2) * mp.mpf(2) ** x, within(-1000, 1000)),
-    "expm1": Function(of("expm1"), mp.expm1, mp.exp, within(-1e300, 700)),
+    "expm1": Function(
+        of("expm1"), mp.expm1, mp.exp, within(-1, 700)
+    ),  # the gradient is that of the result, as in torch
     "log1p": Function(of("log1p"), mp.log1p, lambda x: 1 / (1 + x), [*within(-0.99, 1e301), *near(0)]),
     "logit": Function(
         of("logit"),

@@ -6,8 +6,8 @@ itself, so that each replay draws anew.
 """
 
 from math import sqrt
-from warnings import warn
 
+from ..source import warn_user
 from .checks import FLOATING
 from .sampling import each_element
 from .steps import INTERNAL, need_tensors, perform
@@ -202,10 +202,9 @@ def check_dims(name, input, dims):
     """Refuse or warn of an input that is neither one sample of channels nor a batch of such."""
     if input.ndim in (dims + 1, dims + 2):
         if dims == 2 and input.ndim == 3:
-            warn(
+            warn_user(
                 "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
-                "desired - input is interpreted as shape (N, C, L), where C is the channel dim. Use dropout1d for that.",
-                stacklevel=5,
+                "desired - input is interpreted as shape (N, C, L), where C is the channel dim. Use dropout1d for that."
             )
         return
     message = f"{name}: expected an input of {dims + 1} or {dims + 2} dimensions, but received a {input.ndim}D input."
@@ -213,7 +212,7 @@ def check_dims(name, input, dims):
         raise RuntimeError(
             f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input; it drops channels of (N, C, L)"
         )
-    warn(message, stacklevel=5)
+    warn_user(message)
 
 
 channels("dropout1d", 1)

@@ -10,8 +10,8 @@ are 0, 1 and 2; padding by zeros, by the border and by reflection are 0, 1 and 2
 """
 
 from operator import index
-from warnings import warn
 
+from ..source import warn_user
 from .batching import full_batch
 from .checks import FLOATING, flag
 from .shape import trailing
@@ -261,10 +261,9 @@ def choose_grid_sample(input, grid, mode, padding_mode, align_corners):
 def decided(name, align_corners):
     """``align_corners``, with a warning of what it means where it is not given."""
     if align_corners is None:
-        warn(
+        warn_user(
             f"{name}: Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
-            "specify align_corners=True if the old behavior is desired.",
-            stacklevel=5,
+            "specify align_corners=True if the old behavior is desired."
         )
     return False if align_corners is None else align_corners
 

@@ -5,8 +5,7 @@ view (:data:`getitem`); whole slices and arrays of integers or bools for one wit
 ``[]`` was given is brought to that form in ``pullback/indexing.py``. Index tensors are never differentiable.
 """
 
-from warnings import warn
-
+from ..source import warn_user
 from . import checks
 from .batching import full_batch, logical_ndim, pad_dims
 from .table import LINEAR, TABLE, composite, op, overload
@@ -240,7 +239,7 @@ def check_index(entry):
     """An index tensor of a dtype that can index; an old-style mask of uint8 as one of bool."""
     name = entry.dtype.name
     if name == "uint8":
-        warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.", stacklevel=2)
+        warn_user("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.")
         return entry != 0
     if name not in ("int64", "int32", "bool"):
         raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, but got {name}")

@@ -1,8 +1,8 @@
 """Losses that are minus the logarithm of a distribution's density, or a divergence: formulas run as recorded steps."""
 
 from math import log, pi
-from warnings import warn
 
+from ..source import warn_user
 from .losses import HOME, given_reduction, reduced
 from .steps import INTERNAL, is_tensor, need_tensors, perform
 from .table import TABLE, op, overload
@@ -13,10 +13,9 @@ def choose_kl_div(input, target, size_average, reduce, reduction, log_target):
     if size_average is not None or reduce is not None:
         reduction = given_reduction(reduction, size_average, reduce)
     elif reduction == "mean":
-        warn(
+        warn_user(
             "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only "
-            "by the batch size, and aligns with the KL div math definition.",
-            stacklevel=4,
+            "by the batch size, and aligns with the KL div math definition."
         )
     elif reduction != "batchmean":
         reduction = given_reduction(reduction)

@@ -4,9 +4,8 @@ Those that PyTorch has as one node are one operation here, a formula with its vj
 several are overloads that run the parts as steps.
 """
 
-from warnings import warn
-
 from ..dtypes import float32
+from ..source import warn_user
 from .joining import common_shape
 from .steps import INTERNAL, extent, need_tensors, perform
 from .table import COMMON, op, overload
@@ -20,14 +19,11 @@ def given_reduction(reduction, size_average=None, reduce=None):
     """How a call says to reduce, be it in PyTorch's old way by two flags."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
-            stacklevel=5,
-        )
+        warn_user(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     if type(reduction) is int and 0 <= reduction < 3:
         return REDUCTIONS[reduction]
     if reduction == "elementwise_mean":
-        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=5)
+        warn_user("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction; expected 'mean', 'sum' or 'none'")
@@ -74,10 +70,9 @@ def same_shape(name, input, target):
     """Both operands broadcast to one shape, with PyTorch's warning where they had different ones."""
     if input.shape == target.shape:
         return input, target
-    warn(
+    warn_user(
         f"{name}: Using a target size ({list(target.shape)}) that is different to the input size ({list(input.shape)}). "
-        "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-        stacklevel=5,
+        "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size."
     )
     return broadcast(name, input, target)
 

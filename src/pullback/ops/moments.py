@@ -1,8 +1,8 @@
 """Variances and standard deviations."""
 
 from math import inf
-from warnings import warn
 
+from ..source import warn_user
 from .batching import shifted
 from .checks import FLOATING, flag, reduced_dims
 from .reductions import INTERNAL, count, kept, real_product
@@ -35,10 +35,9 @@ def prepare_moment(name):
         flag(name, "keepdim", keepdim)
         dim = reduced_dims(name, dim, input.ndim)
         if count(input.shape, dim) <= correction:
-            warn(
+            warn_user(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input "
-                f"numel divided by output numel): {correction} against {count(input.shape, dim)}",
-                stacklevel=5,
+                f"numel divided by output numel): {correction} against {count(input.shape, dim)}"
             )
         return input, dim, correction, keepdim
 

@@ -1,7 +1,6 @@
 """Activations that draw random numbers: ``rrelu`` and ``gumbel_softmax``. Their noise is drawn by operations of its own."""
 
-from warnings import warn
-
+from ..source import warn_user
 from .activation import FUNCTIONAL
 from .sampling import each_element
 from .steps import INTERNAL, need_tensors, perform
@@ -72,7 +71,7 @@ overload(
 def choose_gumbel_softmax(logits, tau, hard, eps, dim):
     need_tensors("gumbel_softmax", logits=logits)
     if eps != 1e-10:
-        warn("`eps` parameter is deprecated and has no effect.", stacklevel=4)
+        warn_user("`eps` parameter is deprecated and has no effect.")
     noise = -perform(TABLE["exponential"], logits.detach(), 1.0, None).log()
     soft = ((logits + noise) / tau).softmax(dim)
     if not hard:

@@ -7,9 +7,9 @@ each mode, for PyTorch has a graph node for each.
 
 from math import floor
 from operator import index
-from warnings import warn
 
 from ..dtypes import uint8
+from ..source import warn_user
 from .checks import FLOATING, flag
 from .shape import trailing
 from .steps import INTERNAL, need_tensors
@@ -228,7 +228,7 @@ def older(name, mode, align_corners, instead, extra=""):
     """Declare one of the older names of :func:`interpolate`, which warns."""
 
     def choose(input, size=None, scale_factor=None, mode=mode, align_corners=align_corners):
-        warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=4)
+        warn_user(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")
         return choose_interpolate(input, size, scale_factor, mode, align_corners, None, False)
 
     overload(

@@ -4,9 +4,9 @@ Each formula first takes the largest element away. That changes no result, so it
 """
 
 from math import inf
-from warnings import warn
 
 from ..dtypes import float64
+from ..source import warn_user
 from .batching import shifted
 from .checks import BOOL, FLOATING, dim, dtype_or_none, flag, reduced_dims
 from .losses import in_single
@@ -83,9 +83,8 @@ composite(
 
 def implicit_dim(name, ndim):
     """PyTorch's old choice of the dimension for a call that names none, with its warning."""
-    warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=5,
+    warn_user(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
     )
     return 0 if ndim in (0, 1, 3) else 1
 

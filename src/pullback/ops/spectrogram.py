@@ -4,8 +4,7 @@ Both are made of recorded steps: windows (``unfold``), a product, a transform; a
 squared windows add up to. A signal has shape (time,) or (batch, time), its transform (..., frequency, frame).
 """
 
-from warnings import warn
-
+from ..source import warn_user
 from .checks import FLOATING, flag
 from .fourier import BY_COUNT, BY_ROOT, NOT, complex_transform, half_transform, real_transform
 from .padding import choose_pad, constant_pad_nd
@@ -13,8 +12,6 @@ from .shape import integer
 from .steps import INTERNAL, need_tensors, perform
 from .striding import fold_windows
 from .table import LINEAR, TABLE, op, overload
-
-USER = 4  # how far up the caller of an overload is, for warnings
 
 
 class Frames:
@@ -58,11 +55,7 @@ class Frames:
 def advise(window, advice):
     """Warn of what a missing window does."""
     if window is None:
-        warn(
-            f"A window was not provided. A rectangular window will be applied. {advice}",
-            UserWarning,
-            stacklevel=USER + 1,
-        )
+        warn_user(f"A window was not provided. A rectangular window will be applied. {advice}", UserWarning)
 
 
 def padded(input, width, mode):
@@ -112,12 +105,11 @@ def complex_or_pairs(is_complex, return_complex):
             "return_complex=True in a future PyTorch release."
         )
     if not return_complex:
-        warn(
+        warn_user(
             "stft with return_complex=False is deprecated. In a future PyTorch release, stft will return complex tensors for "
             "all inputs, and return_complex=False will raise an error. You can still call torch.view_as_real on the complex "
             "output to recover the old return format.",
             UserWarning,
-            stacklevel=USER + 1,
         )
     return return_complex
 
@@ -224,11 +216,10 @@ def signals(frames, input, normalized, is_complex):
 def lengthened(input, missing):
     if missing <= 0:
         return input
-    warn(
+    warn_user(
         "The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail. Please check "
         "your center and hop_length settings.",
         UserWarning,
-        stacklevel=USER + 1,
     )
     return perform(constant_pad_nd, input, (0, missing), 0)
 

@@ -1,7 +1,6 @@
 """Covariance and correlation of variables given by observations: made of recorded steps, with all their derivatives."""
 
-from warnings import warn
-
+from ..source import warn_user
 from .checks import BOOL, FLOATING, INTEGER
 from .shape import integer
 from .steps import is_tensor, need_tensors, perform
@@ -79,10 +78,9 @@ def covariance(input, correction, fweights, aweights):
 def positive(divisor):
     """The degrees of freedom, or zero, with a warning, where there are none."""
     if holds(divisor <= 0):
-        warn(
+        warn_user(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
             UserWarning,
-            stacklevel=6,
         )
     return divisor.clamp(min=0) if is_tensor(divisor) else max(divisor, 0)
 
