@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import ALL, CONTINUOUS, DISCRETE, built
+from samples_of_distributions import ALL, CONTINUOUS, DISCRETE, built
 
 import pullback
 

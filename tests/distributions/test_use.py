@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from cases import ALL, built
+from samples_of_distributions import ALL, built
 from scipy import special, stats
 
 import pullback
