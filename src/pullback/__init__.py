@@ -39,7 +39,7 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C", "backends", "cpu", "cuda", "distributions", "fft", "inspect", "library", "linalg", "nn", "optim", "profiler", "return_types", "signal",
+    "_C", "backends", "compiler", "cpu", "cuda", "distributions", "fft", "futures", "inspect", "jit", "library", "linalg", "nn", "optim", "profiler", "return_types", "signal",
     "special", "testing", "utils",
 )  # fmt: skip
 _RUNTIME = (

@@ -95,6 +95,10 @@ class UntypedStorage:
         return self._owner.nbytes
 
     size = __len__ = nbytes
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
     device, dtype = CPU, dtypes.uint8
     is_cuda = False
 
