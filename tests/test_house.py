@@ -22,7 +22,7 @@ FLOORS = [
     ["cli"],
     ["alias"],
     ["inspect", "jit"],
-    ["distributions", "nn", "optim", "utils"],
+    ["_tensor", "_utils", "distributions", "nn", "optim", "serialization", "storage", "utils"],
     [
         "_C",
         "backends",
@@ -51,7 +51,7 @@ FLOORS = [
     ["kernels"],
     ["program"],
     ["ops"],
-    ["devices", "nested", "printing", "random", "rejection"],
+    ["devices", "files", "nested", "printing", "random", "rejection"],
     ["clock", "context", "dtypes", "errors", "naming", "source", "tree", "version"],
 ]
 

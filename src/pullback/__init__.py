@@ -39,8 +39,9 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C", "backends", "compiler", "cpu", "cuda", "distributions", "fft", "futures", "inspect", "jit", "library", "linalg", "nn", "optim", "profiler", "return_types", "signal",
-    "special", "testing", "utils",
+    "_C", "_tensor", "_utils", "backends", "compiler", "cpu", "cuda", "distributions", "fft", "futures", "inspect", "jit",
+    "library", "linalg", "nn", "optim", "profiler", "return_types", "serialization", "signal", "special", "storage",
+    "testing", "utils",
 )  # fmt: skip
 _RUNTIME = (
     "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_deterministic_debug_mode",
@@ -58,6 +59,7 @@ _LAZY = {
     "is_anomaly_enabled": "autograd.anomaly_mode",
     "set_anomaly_enabled": "autograd.anomaly_mode",
     **dict.fromkeys(_RUNTIME, "runtime"),
+    **dict.fromkeys(("load", "save"), "serialization"),
     "to_dlpack": "utils.dlpack",
 }  # names with the module that has them
 

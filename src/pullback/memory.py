@@ -86,6 +86,33 @@ class TypedStorage:
         return "\n".join([*lines, f"[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {len(self)}]"])
 
 
+class StorageKind(type):
+    """The class of ``FloatStorage`` and its kin, names by which pickles tell a storage's dtype: a storage is an instance
+    of the kind of its dtype."""
+
+    dtype: dtypes.dtype
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{cls.__name__} is only a name here: make a tensor, and ask for its storage()")
+
+
+# The dtypes that have a kind; other dtypes' storages are untyped in pickles.
+KIND_WORDS = {
+    "Double": dtypes.float64, "Float": dtypes.float32, "Half": dtypes.float16, "BFloat16": dtypes.bfloat16,
+    "Long": dtypes.int64, "Int": dtypes.int32, "Short": dtypes.int16, "Char": dtypes.int8, "Byte": dtypes.uint8,
+    "Bool": dtypes.bool, "ComplexDouble": dtypes.complex128, "ComplexFloat": dtypes.complex64,
+}  # fmt: skip
+STORAGE_KINDS = {
+    f"{word}Storage": StorageKind(f"{word}Storage", (), {"dtype": dtype, "__module__": "pullback"})
+    for word, dtype in KIND_WORDS.items()
+}
+globals().update(STORAGE_KINDS)
+UntypedStorage.__module__ = TypedStorage.__module__ = "pullback.storage"  # as which they are shown and pickled
+
+
 def storage(self: Any) -> TypedStorage:
     """The memory that this tensor shares with its views, as numbers of its dtype."""
     return TypedStorage(UntypedStorage(array_of(self)), self.dtype)
@@ -230,4 +257,4 @@ METHODS = (
 for method in METHODS:
     setattr(Tensor, method.__name__, method)
 
-__all__ = ["TypedStorage", "as_strided_", "resize_as_"]
+__all__ = ["TypedStorage", "as_strided_", "resize_as_", *STORAGE_KINDS]

@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..files import whole_file
+
 
 class Interval(NamedTuple):
     """From when to when an event took place, since the profile began."""
@@ -151,10 +153,8 @@ class EventList(list):
             }
             for event in self
         ]  # fmt: skip
-        temporary = f"{os.fspath(path)}.{os.getpid()}.part"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, file)
-        os.replace(temporary, path)
+        with whole_file(path) as file:
+            file.write(json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}).encode())
 
 
 def format_time(microseconds: float) -> str:

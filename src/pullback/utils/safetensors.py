@@ -4,7 +4,6 @@ Responsible for turning tensors into that library's arrays and back, and for fil
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from numpy import array, frombuffer
 
 from .. import dtypes
+from ..files import whole_file
 from ..tape.value import Tensor, wrap
 
 
@@ -30,18 +30,8 @@ def save_file(tensors: Mapping[str, Any], filename: str | os.PathLike, metadata:
     {'weight': tensor([1., 2.])}
     """
     content = save(tensors, metadata)
-    path = Path(filename)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode())  # mkstemp lets no one else read
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file(filename) as file:
+        file.write(content)
 
 
 def load_file(filename: str | os.PathLike, device: Any = "cpu") -> dict[str, Any]:
@@ -90,10 +80,3 @@ def read_entry(name: str, entry: dict[str, Any]) -> Tensor:
         raise RuntimeError(f"load_file: '{name}' is of the type {entry['dtype']}, which Pullback does not have")
     flat = frombuffer(bytearray(entry["data"]), DTYPES[entry["dtype"]].numpy)  # a bytearray's can be written
     return wrap(flat.reshape(entry["shape"]))
-
-
-def _usual_mode() -> int:
-    """The permissions of a file that ``open`` would create."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
