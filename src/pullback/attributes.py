@@ -208,8 +208,9 @@ class Attributes:
         """Keep this non-leaf's gradient in its ``.grad`` in later backward passes."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        has_history = self._fn is not None or (self._view is not None and self._view.recorded)
-        node = maker(self) if has_history else None
+        node, view = self._fn, self._view
+        if (node is not None and not node.is_hidden) or (view is not None and view.recorded):
+            node = maker(self)
         if node is not None and not node.is_hidden and not self._retains:
             keep_grad(self)
 
