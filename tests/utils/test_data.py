@@ -1,6 +1,5 @@
 """Data sets, samplers and loaders: what they give, and that the random ones give what PyTorch's do."""
 
-import warnings
 from collections import namedtuple
 
 import numpy as np
@@ -124,14 +123,57 @@ def test_loaders_may_be_told_their_order():
     assert list(data.DataLoader(Squares(2), batch_size=None)) == [[0.0, 0], [1.0, 1]]
 
 
-def test_workers_are_accepted_with_one_warning():
-    with pytest.warns(UserWarning, match="num_workers=2 has no effect") as caught:
-        loader = data.DataLoader(Squares(2), num_workers=2, persistent_workers=True)
-    assert len(caught) == 1 and caught[0].filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+def test_what_decides_the_order_is_fixed_once_the_loader_is_made():
+    loader = data.DataLoader(Squares(4))
+    for name in ("batch_size", "sampler", "batch_sampler", "drop_last", "dataset", "persistent_workers"):
+        with pytest.raises(ValueError, match=f"{name} attribute should not be set"):
+            setattr(loader, name, None)
+    loader.num_workers = 0
+
+
+def test_pinning_is_accepted_with_a_warning_at_the_loop():
+    loader = data.DataLoader(Squares(2), pin_memory=True)
+    with pytest.warns(UserWarning, match="no accelerator is found") as caught:
         assert len(listed(loader)) == 2
-    assert data.get_worker_info() is None
+    assert caught[0].filename == __file__
+
+
+def test_a_ragged_batch_says_which_sample_and_what_to_do():
+    ragged = [pb.ones(2), pb.ones(2), pb.ones(3)]
+    with pytest.raises(RuntimeError, match=r"got \[2\] at entry 0 and \[3\] at entry 2 .* collate_fn") as raised:
+        list(data.DataLoader(ragged, batch_size=3, sampler=[1, 0, 2]))
+    assert raised.value.__notes__ == ["This was the batch of the samples [1, 0, 2] of the data set."]
+    with pytest.raises(RuntimeError, match="sample 0 has 1 elements and sample 1 has 2"):
+        data.default_collate([(1,), (1, 2)])
+
+
+def test_a_stream_that_is_longer_than_it_says_warns():
+    loader = data.DataLoader(Stream(), batch_size=None)
+    Stream.__len__, length = (lambda self: 4), Stream.__len__
+    try:
+        assert len(loader) == 4
+        with pytest.warns(UserWarning, match="reported to be 4 .* but 5 samples"):
+            list(loader)
+    finally:
+        Stream.__len__ = length
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("count, replicas, drop_last", [(10, 3, False), (10, 4, True), (2, 5, False), (9, 3, True)])
+def test_every_process_takes_pytorchs_share(count, replicas, drop_last, shuffle, torch):
+    from torch.utils.data import DistributedSampler
+
+    def shares(sampler):
+        for rank in range(replicas):
+            made = sampler(range(count), replicas, rank, shuffle, seed=5, drop_last=drop_last)
+            made.set_epoch(2)
+            yield list(made), len(made)
+
+    assert list(shares(data.DistributedSampler)) == list(shares(DistributedSampler))
+    with pytest.raises(ValueError, match=r"Invalid rank 3, rank should be in the interval \[0, 2\]"):
+        data.DistributedSampler(range(4), 3, 3)
+    with pytest.raises(RuntimeError, match="Requires distributed package"):
+        data.DistributedSampler(range(4))
 
 
 BAD = [
@@ -143,6 +185,10 @@ BAD = [
     lambda d: d.DataLoader([1], batch_sampler=[[0]], batch_size=2),
     lambda d: d.DataLoader([1], batch_size=None, drop_last=True),
     lambda d: d.DataLoader([1], batch_size=0),
+    lambda d: d.DataLoader([1], num_workers=1, prefetch_factor=-1),
+    lambda d: d.DataLoader([1], num_workers=1, multiprocessing_context="x"),
+    lambda d: d.DataLoader([1], num_workers=1, multiprocessing_context=3),
+    lambda d: d.DataLoader([1], multiprocessing_context="spawn"),
     lambda d: d.RandomSampler([1], replacement=3),
     lambda d: d.RandomSampler([1], num_samples=-1),
     lambda d: d.WeightedRandomSampler([1.0], 0),
@@ -201,6 +247,7 @@ def test_everything_random_is_in_pytorchs_order(generator, torch):
     "batch",
     [
         [1, 2], [1.5, 2.5], [True, False], ["a", "b"], [(1, "a"), (2, "b")], [{"a": 1, "b": [1, 2]}, {"a": 2, "b": [3, 4]}],
+        [1, 2.5], [[1, 2.5], [3, 4.5]], [[{"a": b"x"}], [{"a": b"y"}]], [np.bool_(True), np.bool_(False)],
         [np.ones(2), np.zeros(2)], [np.float32(1), np.float32(2)], [Pair(1, 2.0), Pair(3, 4.0)], [np.int8(1), np.int8(2)],
     ],
 )  # fmt: skip

@@ -1,18 +1,26 @@
 """DataLoader: batches of a data set."""
 
+import multiprocessing
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from numpy import array
+from ._utils.collate import default_collate, default_convert
+from ._utils.loading import Pass, PassHere, PassOfWorkers
+from ._utils.worker import get_worker_info
+from .dataset import IterableDataset
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
-from ...tape.value import GRAD, wrap
-from .collate import default_collate, default_convert
-from .dataset import IterableDataset, Subset, TensorDataset
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, draw_seed
+__all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
+
+T = TypeVar("T")
+
+# What decides the order of batches, and cannot be changed once the loader is made.
+FIXED = frozenset(("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"))
 
 
-class DataLoader:
+class DataLoader(Generic[T]):
     """An iterable over the batches of a data set, in PyTorch's order for the same seed.
 
     Args:
@@ -21,15 +29,23 @@ class DataLoader:
         shuffle: take the samples in a new random order each time.
         sampler: the order of the samples, instead of ``shuffle``.
         batch_sampler: the indices of the batches, instead of all of these.
-        num_workers: accepted, and has no effect: batches are made in this process, when they are asked for.
+        num_workers: how many processes make the batches; 0 for this one, which makes them when they are asked for.
         collate_fn: makes a batch of a list of samples.
-        pin_memory, timeout, worker_init_fn, multiprocessing_context, prefetch_factor, persistent_workers,
-            pin_memory_device, in_order: accepted, and without effect, for there are no workers and no devices.
+        pin_memory, pin_memory_device: accepted; memory is pinned for accelerators, and there is none.
         drop_last: leave out a last batch that is not full.
+        timeout: after how many seconds without a batch from any worker to raise; 0 for never.
+        worker_init_fn: called in each worker with its number.
+        multiprocessing_context: how to start workers: "fork", "spawn", "forkserver", or a context of that.
         generator: the random stream; the default one otherwise.
+        prefetch_factor: how many batches each worker makes ahead; 2 by default.
+        persistent_workers: keep the workers for the next pass.
+        in_order: give batches out in their order also where a later one is ready first.
 
     Raises:
         ValueError: options that exclude each other.
+
+    An exception in a worker is raised here, with the worker's traceback in its message. No worker outlives the iterator
+    or this process.
 
     >>> import pullback as torch
     >>> from pullback.utils.data import DataLoader, TensorDataset
@@ -39,6 +55,10 @@ class DataLoader:
     tensor([2, 3]) tensor([4, 9])
     tensor([4]) tensor([16])
     """
+
+    _iterator: Any = None
+    _promised: int | None = None  # the length of a stream, once it was asked for
+    _is_made = False
 
     def __init__(
         self,
@@ -61,6 +81,8 @@ class DataLoader:
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
+        if num_workers and prefetch_factor is None:
+            prefetch_factor = 2
         check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         streams = isinstance(dataset, IterableDataset)
         check_order(streams, shuffle, sampler, batch_sampler)
@@ -68,8 +90,8 @@ class DataLoader:
         self.dataset, self.num_workers, self.generator = dataset, num_workers, generator
         self.pin_memory, self.timeout, self.worker_init_fn = pin_memory, timeout, worker_init_fn
         self.prefetch_factor, self.persistent_workers = prefetch_factor, persistent_workers
-        self.multiprocessing_context, self.pin_memory_device = multiprocessing_context, pin_memory_device
-        self.in_order = in_order
+        self.pin_memory_device, self.in_order = pin_memory_device, in_order
+        self.multiprocessing_context = multiprocessing_context
         if batch_sampler is not None:
             batch_size, drop_last = None, False
         self.batch_size, self.drop_last = batch_size, drop_last
@@ -80,62 +102,71 @@ class DataLoader:
         self.sampler: Any = sampler
         self.batch_sampler: Any = batch_sampler
         if collate_fn is None:
-            collate_fn = default_convert if batch_sampler is None else default_collate
+            collate_fn = default_collate if self._auto_collation else default_convert
         self.collate_fn = collate_fn
+        self._is_made = True
+        self.check_worker_number_rationality()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._is_made and name in FIXED:
+            raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
+        super().__setattr__(name, value)
+
+    @property
+    def multiprocessing_context(self) -> Any:
+        """How workers are started; None for Python's own choice."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        self._context = None if context is None else checked_context(context, self.num_workers)
+
+    @property
+    def _auto_collation(self) -> bool:
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Any:
+        return self.batch_sampler if self._auto_collation else self.sampler
 
     def __iter__(self) -> Iterator[Any]:
-        # PyTorch draws a seed for its workers at the start of each pass, also where it has none.
-        draw_seed(self.generator)
-        indices = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
-        make = (
-            self._from_stream(iter(self.dataset)) if isinstance(self.dataset, IterableDataset) else self._from_indices
-        )
-        return batches(indices, make)
+        if self.pin_memory:
+            warnings.warn(PINNED, stacklevel=2)
+        if not (self.persistent_workers and self.num_workers):
+            return self._get_iterator()
+        if self._iterator is None or self._iterator.is_over:
+            self._iterator = self._get_iterator()
+        else:
+            self._iterator._reset()
+        return self._iterator
 
-    def _from_indices(self, indices: Any) -> Any:
-        """The batch (or sample) at some indices (or one)."""
-        if self.batch_sampler is None:
-            return self.collate_fn(self.dataset[indices])
-        if self.collate_fn is default_collate:
-            rows = rows_at(self.dataset, indices)
-            if rows is not None:
-                return rows
-        if hasattr(self.dataset, "__getitems__"):
-            return self.collate_fn(self.dataset.__getitems__(indices))
-        return self.collate_fn([self.dataset[i] for i in indices])
-
-    def _from_stream(self, stream: Iterator) -> Callable[[Any], Any]:
-        def make(indices: Any) -> Any:
-            if self.batch_sampler is None:
-                return self.collate_fn(next(stream))
-            samples = [sample for _, sample in zip(indices, stream, strict=False)]
-            if not samples or (self.drop_last and len(samples) < len(indices)):
-                raise StopIteration
-            return self.collate_fn(samples)
-
-        return make
+    def _get_iterator(self) -> Pass:
+        if not self.num_workers:
+            return PassHere(self)
+        self.check_worker_number_rationality()
+        return PassOfWorkers(self)
 
     def __len__(self) -> int:
         if not isinstance(self.dataset, IterableDataset):
-            return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
-        count = len(self.dataset)  # type: ignore[arg-type]
+            return len(self._index_sampler)
+        count = self._promised = len(self.dataset)  # type: ignore[arg-type]
         if self.batch_size is None:
             return count
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
+    def check_worker_number_rationality(self) -> None:
+        """Warn where there are more workers than processors that this process may use."""
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        if usable is not None and self.num_workers > usable:
+            warnings.warn(
+                f"This DataLoader will create {self.num_workers} worker processes in total. Our suggested max number of "
+                f"worker in current system is {usable}, which is smaller than what this DataLoader is going to create: "
+                "more workers than processors only wait for each other.",
+                stacklevel=3,
+            )
 
-def get_worker_info() -> None:
-    """What a data set learns about the worker process it runs in: always None, for there are none."""
-    return None
 
-
-def batches(indices: Iterator, make: Callable[[Any], Any]) -> Iterator[Any]:
-    for each in indices:
-        try:
-            batch = make(each)
-        except StopIteration:  # the end of a stream
-            return
-        yield batch
+PINNED = "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."
 
 
 class Forever:
@@ -150,17 +181,27 @@ def default_sampler(dataset: Any, shuffle: bool | None, generator: Any) -> Any:
     return RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
 
 
-def rows_at(dataset: Any, indices: list[int]) -> list | None:
-    """A batch of a TensorDataset, or of a subset of one, by one indexing a tensor; None for any other data set.
-
-    It equals the stack of the samples, and costs little.
-    """
-    while type(dataset) is Subset:
-        dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
-    if type(dataset) is not TensorDataset or any(t._flags & GRAD for t in dataset.tensors):
-        return None
-    index = wrap(array(indices, "i8"))
-    return [t[index] for t in dataset.tensors]
+def checked_context(context: Any, num_workers: int) -> Any:
+    """A context of ``multiprocessing``, given one or its name."""
+    if not num_workers:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+            f"num_workers={num_workers}"
+        )
+    if isinstance(context, str):
+        methods = multiprocessing.get_all_start_methods()
+        if context not in methods:
+            raise ValueError(
+                f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
+                f"multiprocessing_context={context!r}"
+            )
+        return multiprocessing.get_context(context)
+    if not isinstance(context, multiprocessing.context.BaseContext):
+        raise TypeError(
+            "multiprocessing_context option should be a valid context object or a string specifying the start method, "
+            f"but got multiprocessing_context={context}"
+        )
+    return context
 
 
 def check_workers(num_workers: int, timeout: float, prefetch_factor: Any, persistent_workers: bool) -> None:
@@ -172,11 +213,8 @@ def check_workers(num_workers: int, timeout: float, prefetch_factor: Any, persis
         raise ValueError("prefetch_factor option could only be specified in multiprocessing; let num_workers > 0.")
     if num_workers == 0 and persistent_workers:
         raise ValueError("persistent_workers option needs num_workers > 0")
-    if num_workers:
-        warnings.warn(
-            f"DataLoader: num_workers={num_workers} has no effect: Pullback makes all batches in the calling process.",
-            stacklevel=3,
-        )
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
 
 
 def check_order(streams: bool, shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
