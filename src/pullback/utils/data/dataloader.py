@@ -137,7 +137,7 @@ class DataLoader(Generic[T]):
         if self._iterator is None or self._iterator.is_over:
             self._iterator = self._get_iterator()
         else:
-            self._iterator._reset()
+            self._iterator._reset(self)
         return self._iterator
 
     def _get_iterator(self) -> Pass:

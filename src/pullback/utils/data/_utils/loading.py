@@ -5,6 +5,7 @@ given out. It is PyTorch's, so that samplers and data sets that share a random s
 what workers do (``worker``) nor for how batches travel (``transport``).
 """
 
+import copy
 import multiprocessing
 import os
 import signal
@@ -26,7 +27,7 @@ class Pass:
     """An iterator over a loader's batches."""
 
     def __init__(self, loader: Any) -> None:
-        self._loader, self._dataset = loader, loader.dataset
+        self._loader, self._dataset = copy.copy(loader), loader.dataset  # a persistent loader holds its iterator
         self._sampler_iter = iter(loader._index_sampler)
         self._base_seed = draw_seed(loader.generator)
         self._num_yielded = 0
@@ -95,8 +96,9 @@ class PassOfWorkers(Pass):
         """Whether there are no workers any more."""
         return not self._crew.is_at_work
 
-    def _reset(self) -> None:
+    def _reset(self, loader: Any) -> None:
         """Begin another pass with the same workers."""
+        self._loader._promised = loader._promised
         self._sampler_iter = iter(self._loader._index_sampler)
         self._num_yielded = 0
         self._begin()

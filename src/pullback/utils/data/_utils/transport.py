@@ -85,7 +85,7 @@ def received_parts(connection: Any, sizes: list[int]) -> list[Any]:
     with open(descriptors[0], "rb", buffering=0) as file:
         file.seek(0)
         for part in parts:
-            read = memoryview(part)
+            read = part.data
             while len(read):
                 read = read[file.readinto(read) :]
     return parts
