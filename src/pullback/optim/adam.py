@@ -1,14 +1,10 @@
 """Adam and AdamW."""
 
-from math import sqrt
 from typing import Any
 
-from numpy import divide, maximum, multiply, ndarray, negative, subtract, zeros, zeros_like
-from numpy import sqrt as sqrt_of
+import numpy as np
 
-from ..dtypes import get_default_dtype
-from ..tape.value import wrap
-from .optimizer import Optimizer, check_at_least_zero, number
+from .optimizer import Optimizer, check_at_least_zero, check_betas, check_rate, decayed
 
 
 class Adam(Optimizer):
@@ -43,11 +39,9 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_at_least_zero("learning rate", lr)
+        check_rate(lr)
         check_at_least_zero("epsilon value", eps)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= number(beta) < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+        check_betas(betas)
         check_at_least_zero("weight_decay value", weight_decay)
         super().__init__(
             params,
@@ -66,77 +60,25 @@ class Adam(Optimizer):
             ),
         )
 
-    def _options(self, group: dict[str, Any]) -> tuple:
-        names = "lr", "eps", "weight_decay", "decoupled_weight_decay", "amsgrad", "maximize"
-        beta1, beta2 = group["betas"]
-        return number(beta1), number(beta2), *[number(group[name]) for name in names]
+    def _initial(self, group: dict[str, Any]) -> dict[str, float]:
+        largest = {"max_exp_avg_sq": 0} if group["amsgrad"] else {}
+        return {"step": 0, "exp_avg": 0, "exp_avg_sq": 0, **largest}
 
-    def _begin(self, state: dict, param: ndarray, options: tuple) -> tuple[list[ndarray], tuple]:
-        beta1, beta2, lr, _, _, _, amsgrad, _ = options
-        if not state:
-            start(state, param, amsgrad)
-        step = state["step"]._data
-        step += 1
-        count = step.item()
-        held = [state[name]._data for name in (NAMES if amsgrad else NAMES[:2])]
-        return held, (*options, lr / (1 - beta1**count), sqrt(1 - beta2**count))
-
-    def _update_array(self, param: ndarray, grad: ndarray, held: list[ndarray], spare: ndarray, numbers: tuple) -> None:
-        beta1, beta2, lr, eps, weight_decay, decoupled, amsgrad, maximize, rate, root = numbers
-        mean, square = held[:2]
-        if maximize:
-            grad = negative(grad)
-        if weight_decay and decoupled:
-            param *= 1 - lr * weight_decay
-        elif weight_decay:
-            grad = grad + multiply(param, weight_decay, out=spare)
-        subtract(grad, mean, out=spare)
-        spare *= 1 - beta1
-        mean += spare
-        multiply(grad, grad, out=spare)
-        spare *= 1 - beta2
-        square *= beta2
-        square += spare
-        if amsgrad:
-            square = maximum(held[2], square, out=held[2])
-        sqrt_of(square, out=spare)
-        spare /= root
-        spare += eps
-        divide(mean, spare, out=spare)
-        spare *= rate
-        param -= spare
-
-    def _update_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
-        (beta1, beta2), lr, weight_decay = group["betas"], group["lr"], group["weight_decay"]
-        if not state:
-            zero = param.detach() * 0
-            state.update(step=wrap(zeros((), "f4")), exp_avg=zero, exp_avg_sq=zero, max_exp_avg_sq=zero)
-            if not group["amsgrad"]:
-                del state["max_exp_avg_sq"]
-        state["step"] = state["step"] + 1
-        count = float(state["step"])
-        if group["maximize"]:
-            grad = -grad
-        if weight_decay and group["decoupled_weight_decay"]:
-            param.mul_(1 - lr * weight_decay)
-        elif weight_decay:
-            grad = grad + param * weight_decay
-        mean = state["exp_avg"] = state["exp_avg"] * beta1 + grad * (1 - beta1)
-        square = state["exp_avg_sq"] = state["exp_avg_sq"] * beta2 + grad * grad * (1 - beta2)
-        if group["amsgrad"]:
-            square = state["max_exp_avg_sq"] = state["max_exp_avg_sq"].maximum(square)
-        scale = square.sqrt() / sqrt(1 - beta2**count) + group["eps"]
-        param.sub_(mean / scale * (lr / (1 - beta1**count)))
+    def _update(self, param: Any, grad: Any, state: dict[str, Any], options: dict[str, Any]) -> Any:
+        (beta1, beta2), step = options["betas"], state["step"]
+        param, grad = decayed(param, grad, options)
+        mean, square = moments(grad, state, beta1, beta2)
+        if options["amsgrad"]:
+            square = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], square)
+        scale = np.sqrt(square) / (1 - beta2**step) ** 0.5 + options["eps"]
+        return param - mean / scale * (options["lr"] / (1 - beta1**step))
 
 
-NAMES = "exp_avg", "exp_avg_sq", "max_exp_avg_sq"
-
-
-def start(state: dict, param: ndarray, amsgrad: bool) -> None:
-    """A parameter's state before its first step. The count is a tensor, as in PyTorch's state dicts."""
-    state["step"] = wrap(zeros((), "f8" if get_default_dtype().name == "float64" else "f4"))
-    for name in NAMES if amsgrad else NAMES[:2]:
-        state[name] = wrap(zeros_like(param))
+def moments(grad: Any, state: dict[str, Any], beta1: Any, beta2: Any) -> tuple[Any, Any]:
+    """The running means of the gradient and of its square, after a step."""
+    mean = state["exp_avg"] = state["exp_avg"] + (grad - state["exp_avg"]) * (1 - beta1)
+    square = state["exp_avg_sq"] = state["exp_avg_sq"] * beta2 + grad * grad * (1 - beta2)
+    return mean, square
 
 
 class AdamW(Adam):

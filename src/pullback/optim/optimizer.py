@@ -1,24 +1,26 @@
 """The base of all optimizers: groups of parameters, state, and the walk over them that a step is.
 
-An optimizer states its update twice: ``_update_array`` works in place on the raw arrays of ordinary parameters, with
-``out=`` and a scratch array, and is what training runs on; ``_update_tensor`` is the same formula on tensors, for
-``differentiable=True`` (where it is recorded) and for the values of transforms. Invariant: every write to a
-parameter's array is noted, so that a graph which saved the old value will say so.
+An optimizer states its update once, as a formula (``_update``) that runs on NumPy arrays, where nothing is recorded, and
+on tensors for ``differentiable=True`` and for the values of transforms: NumPy's functions on tensors are Pullback's.
+Invariant: every write to a parameter's array is noted, so that a graph which saved the old value will say so.
 """
 
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import wraps
 from typing import Any
 
-from numpy import empty, ndarray
+from numpy import asarray, full, full_like, ndarray
 
 from ..attributes import RemovableHandle, add_hook
+from ..dtypes import get_default_dtype
 from ..tape.lines import here
 from ..tape.modes import enable_grad, no_grad
 from ..tape.storage import mark_written
-from ..tape.value import Tensor
+from ..tape.value import Tensor, wrap
+from .blocks import keep, runs, update_run
 
 
 class _Required:
@@ -27,6 +29,44 @@ class _Required:
 
 
 required = _Required()
+
+_pre_hooks: OrderedDict = OrderedDict()  # of the steps of all optimizers
+_post_hooks: OrderedDict = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` before every step of every optimizer."""
+    return add_hook(_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(optimizer, args, kwargs)`` after every step of every optimizer."""
+    return add_hook(_post_hooks, hook)
+
+
+def hooked(step: Callable) -> Callable:
+    """A ``step`` that calls the hooks before and after it; hooks before it may replace its arguments."""
+
+    @wraps(step)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        args = (self, *args)
+        for hook in [*_pre_hooks.values(), *self._pre_hooks.values()]:
+            changed = hook(self, args, kwargs)
+            if changed is not None:
+                if not (isinstance(changed, tuple) and len(changed) == 2):
+                    raise RuntimeError(
+                        f"{type(self).__name__}.step: a pre-hook must return None or a tuple of (new_args, new_kwargs), "
+                        f"but got {changed}."
+                    )
+                args, kwargs = changed
+        self._opt_called = True
+        result = step(*args, **kwargs)
+        for hook in [*self._post_hooks.values(), *_post_hooks.values()]:
+            hook(self, args, kwargs)
+        return result
+
+    run.hooked = True  # type: ignore[attr-defined]
+    return run
 
 
 class Optimizer:
@@ -41,7 +81,18 @@ class Optimizer:
         ValueError: there are no parameters, one of them is no leaf or in two groups, or an option is missing.
     """
 
+    _scalars: tuple[str, ...] = ("step",)  # state that is one number a parameter
+    _elementwise = True  # the update may run on any part of a parameter
+    _pre_hooks: OrderedDict
+    _post_hooks: OrderedDict
+    _state_dict_pre_hooks: OrderedDict
+    _state_dict_post_hooks: OrderedDict
+    _load_pre_hooks: OrderedDict
+    _load_post_hooks: OrderedDict
+    _opt_called: bool
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        check_implementation(defaults)
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
@@ -58,11 +109,13 @@ class Optimizer:
             self.add_param_group(group)
 
     def _prepare(self) -> None:
-        """Set what is not part of the optimizer's state."""
-        self._scratch: dict[Any, ndarray] = {}
-        self._pre_hooks: OrderedDict = OrderedDict()
-        self._post_hooks: OrderedDict = OrderedDict()
-        self._opt_called = False
+        """Set what is not part of the optimizer's state, where it is not set."""
+        for name in HOOKS:
+            self.__dict__.setdefault(name, OrderedDict())
+        self.__dict__.setdefault("_opt_called", False)
+        step = type(self).step
+        if not getattr(step, "hooked", False):
+            type(self).step = hooked(step)  # type: ignore[method-assign]
 
     def __getstate__(self) -> dict[str, Any]:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -116,6 +169,7 @@ class Optimizer:
 
     # -- the step ------------------------------------------------------------------------------------------------------
 
+    @hooked
     def step(self, closure: Callable | None = None) -> Any:
         """Update all parameters that have a gradient.
 
@@ -125,68 +179,117 @@ class Optimizer:
         Returns:
             What the closure returned, or None.
         """
-        for hook in list(self._pre_hooks.values()):
-            hook(self, (closure,) if closure is not None else (), {})
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._opt_called = True
         place = here()
         for group in self.param_groups:
             self._step_group(group, place)
-        for hook in list(self._post_hooks.values()):
-            hook(self, (closure,) if closure is not None else (), {})
         return loss
 
     def _step_group(self, group: dict[str, Any], place: Any) -> None:
-        name, recorded, options = f"{type(self).__name__}.step", group.get("differentiable"), self._options(group)
+        recorded, alike = group.get("differentiable", False), defaultdict(list)
         for param in group["params"]:
             grad = param._grad
             if grad is None:
                 continue
+            state = self._state_of(param, group)
             data, slope = param._data, grad._data
             if recorded or type(data) is not ndarray or type(slope) is not ndarray:
                 with enable_grad() if recorded else no_grad():
-                    self._update_tensor(param, grad, self.state[param], group)
+                    self._step_tensor(param, grad, state, group)
                 continue
-            held, numbers = self._begin(self.state[param], data, options)
-            arrays = [data, slope, *held]
-            if data.dtype.kind == "c":
-                arrays = [as_real(array) for array in arrays]
-            self._update_array(arrays[0], arrays[1], arrays[2:], self._spare(arrays[0]), numbers)
-            mark_written(data, name, place)
+            scalars = tuple([scalar(state[name]) for name in self._scalars if name in state])
+            alike[data.dtype, slope.dtype, scalars, tuple(state)].append((param, data, slope, state))
+        options = numbers(group)
+        for (_, _, _, names), members in alike.items():
+            self._step_alike(members, names, options)
+            for _, data, _, _ in members:
+                mark_written(data, f"{type(self).__name__}.step", place)
 
-    def _options(self, group: dict[str, Any]) -> Any:
-        """What ``_begin`` reads of a group, found once a step."""
-        return group
+    def _step_alike(self, members: list, names: tuple, options: dict[str, Any]) -> None:
+        """Update parameters whose arrays have the same dtypes, and whose states the same names and numbers."""
+        known = members[0][3]
+        held = {name: scalar(known[name]) for name in names if name in self._scalars}
+        arrays = [self._arrays(*member) for member in members]
+        changed: dict[str, Any] = {}
 
-    def _begin(self, state: dict, param: ndarray, options: Any) -> tuple[list[ndarray], Any]:
-        """Begin one parameter's step: its state's arrays, made where there are none, and the numbers of its update."""
-        raise NotImplementedError(f"{type(self).__name__} defines neither step nor _begin")
+        def update(given: dict[str, Any]) -> dict[str, Any]:
+            state = {**begun(held), **{name: given[name] for name in names if name in given}}
+            param = self._update(given["param"], given["grad"], state, options)
+            changed.update({name: state.pop(name) for name in held})
+            return {"param": param, **{n: value for n, value in state.items() if value is not given.get(n)}}
 
-    def _update_array(self, param: ndarray, grad: ndarray, held: list[ndarray], spare: ndarray, numbers: Any) -> None:
-        """Update a parameter and its state's arrays in place; ``spare`` is an array of the same shape to compute in.
+        for run in runs(arrays) if self._elementwise else [[each] for each in arrays]:
+            update_run(run, update) if self._elementwise else keep(run[0], update(run[0]))
+        for (param, data, _, state), found in zip(members, arrays, strict=True):
+            for name, value in changed.items():
+                state[name] = with_scalar(state[name], value)
+            for name in found.keys() - names - {"param", "grad"}:
+                state[name] = wrap(found[name].view(data.dtype)[..., 0] if data.dtype.kind == "c" else found[name])
+            if state:
+                self.state[param] = state
 
-        The gradient must not be written.
+    def _arrays(self, param: Any, data: ndarray, slope: ndarray, state: dict) -> dict[str, ndarray]:
+        """The arrays of one parameter by name; those of complex ones as real numbers."""
+        arrays = {"param": data, "grad": slope}
+        for name, value in state.items():
+            if name not in self._scalars:
+                arrays[name] = value._data
+        return arrays if data.dtype.kind != "c" else {name: as_real(array) for name, array in arrays.items()}
+
+    def _step_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
+        """Update one parameter by operations on tensors."""
+        is_complex = param.is_complex()
+        scalars = {name: scalar(state[name]) for name in self._scalars if name in state}
+        values = {name: as_real_tensor(value) if is_complex else value for name, value in state.items()}
+        values.update(begun(scalars))
+        if is_complex:
+            found = as_complex_tensor(self._update(as_real_tensor(param), as_real_tensor(grad), values, group))
+        else:
+            found = self._update(param, grad, values, group)
+        for name, value in values.items():
+            if name in scalars:
+                state[name] = with_scalar(state[name], value)
+            else:
+                state[name] = as_complex_tensor(value) if is_complex else value
+        if state:
+            self.state[param] = state
+        param.copy_(found)
+
+    def _state_of(self, param: Any, group: dict[str, Any]) -> dict[str, Any]:
+        """A parameter's state, without what is None; begun where there is none."""
+        state = self.state.get(param)
+        if state:
+            return (
+                {name: value for name, value in state.items() if value is not None} if None in state.values() else state
+            )
+        return {name: self._begun_state(name, value, param) for name, value in self._initial(group).items()}
+
+    def _begun_state(self, name: str, value: float, param: Any) -> Any:
+        if name in self._scalars:
+            return wrap(full((), value, scalar_dtype()))
+        if type(param._data) is not ndarray:
+            return param.detach() * 0 + value
+        if param._data.dtype.kind == "c":
+            value = complex(value, value)  # type: ignore[assignment]
+        return wrap(full_like(param._data, value, subok=False))
+
+    def _initial(self, group: dict[str, Any]) -> dict[str, float]:
+        """What a parameter's state is filled with before its first step, by name."""
+        return {}
+
+    def _update(self, param: Any, grad: Any, state: dict[str, Any], options: dict[str, Any]) -> Any:
+        """The formula: the new value of a parameter, given its gradient, its state and its group's options.
+
+        What changes of the state is put into ``state``, nothing is written in place; ``state["step"]`` is a number, and
+        counts this step. All values are arrays, or all are tensors; complex ones are seen as real numbers.
         """
-
-    def _update_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
-        """The formula of ``_update_array`` on tensors: out of place, except for the parameter itself."""
-        raise RuntimeError(
-            f"{type(self).__name__}: differentiable=True, and parameters inside transforms, are not supported"
-        )
-
-    def _spare(self, like: ndarray) -> ndarray:
-        """An array of a given shape and dtype to compute in: the same one at every step."""
-        key = like.shape, like.dtype
-        found = self._scratch.get(key)
-        if found is None:
-            found = self._scratch[key] = empty(*key)
-        return found
+        raise NotImplementedError(f"{type(self).__name__} defines neither step nor _update")
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` before every step."""
+        """Call ``hook(optimizer, args, kwargs)`` before every step; it may return new args and kwargs."""
         return add_hook(self._pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
@@ -197,6 +300,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every parameter, by its position, and the groups with positions in place of parameters."""
+        for hook in list(self._state_dict_pre_hooks.values()):
+            hook(self)
         position: dict[Any, int] = {}
         for group in self.param_groups:
             for param in group["params"]:
@@ -204,14 +309,20 @@ class Optimizer:
         groups = [{**group, "params": [position[p] for p in group["params"]]} for group in self.param_groups]
         for group in groups:  # PyTorch writes the parameters last
             group["params"] = group.pop("params")
-        return {"state": {position.get(p, p): s for p, s in self.state.items()}, "param_groups": groups}
+        made = {"state": {position.get(p, p): s for p, s in self.state.items()}, "param_groups": groups}
+        for hook in list(self._state_dict_post_hooks.values()):
+            made = first_of(hook(self, made), made)
+        return made
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state; its tensors are copied, in the dtype of their parameter (except ``step``).
+        """Take over a state; its tensors are copied, in the dtype of their parameter (except ``step`` and the like).
 
         Raises:
             ValueError: the groups differ in number or in size.
         """
+        state_dict = state_dict.copy()
+        for hook in list(self._load_pre_hooks.values()):
+            state_dict = first_of(hook(self, state_dict), state_dict)
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
@@ -227,13 +338,82 @@ class Optimizer:
         state: defaultdict[Any, dict] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             param = owners.get(key, key)
-            state[param] = copied_state(value, param) if key in owners else deepcopy(value)
+            state[param] = copied_state(value, param, self._scalars) if key in owners else deepcopy(value)
         groups = [deepcopy({k: v for k, v in group.items() if k != "params"}) for group in saved]
         for group, own in zip(groups, self.param_groups, strict=True):
             group["params"] = own["params"]
             if "param_names" in own:
                 group["param_names"] = own["param_names"]
-        self.state, self.param_groups = state, groups
+            for name, default in self.defaults.items():  # options that are younger than the state
+                group.setdefault(name, default)
+        self.__setstate__({"state": state, "param_groups": groups})
+        for hook in list(self._load_post_hooks.values()):
+            hook(self)
+
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` before :meth:`state_dict`."""
+        return add_first(self._state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` after :meth:`state_dict`; it may return another one."""
+        return add_first(self._state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer, state_dict)`` before :meth:`load_state_dict`; it may return another one."""
+        return add_first(self._load_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(optimizer)`` after :meth:`load_state_dict`."""
+        return add_first(self._load_post_hooks, hook, prepend)
+
+
+HOOKS = (
+    "_pre_hooks", "_post_hooks", "_state_dict_pre_hooks", "_state_dict_post_hooks", "_load_pre_hooks", "_load_post_hooks"
+)  # fmt: skip
+
+
+def first_of(found: Any, other: Any) -> Any:
+    """What a hook returned, or what there was where it returned None."""
+    return other if found is None else found
+
+
+def add_first(hooks: OrderedDict, hook: Callable, prepend: bool) -> RemovableHandle:
+    """Add a hook after the others, or before them."""
+    handle = add_hook(hooks, hook)
+    if prepend:
+        hooks.move_to_end(next(reversed(hooks)), last=False)
+    return handle
+
+
+def scalar(value: Any) -> Any:
+    """A state's number in its own dtype."""
+    return value._data[()] if isinstance(value, Tensor) else value
+
+
+def with_scalar(held: Any, value: Any) -> Any:
+    """Write a state's number; a plain one becomes a tensor."""
+    if not isinstance(held, Tensor):
+        return wrap(asarray(value, scalar_dtype()))
+    held._data[...] = number(value)
+    return held
+
+
+def begun(scalars: dict[str, Any]) -> dict[str, Any]:
+    """A state's numbers in a step; the count is that of this step, in double precision."""
+    return {**scalars, "step": float(scalars["step"]) + 1} if "step" in scalars else dict(scalars)
+
+
+def scalar_dtype() -> str:
+    """The dtype of a state's numbers: float64 if that is the default."""
+    return "f8" if get_default_dtype().name == "float64" else "f4"
+
+
+def as_real_tensor(tensor: Any) -> Any:
+    return tensor.view_as_real() if tensor.is_complex() else tensor
+
+
+def as_complex_tensor(tensor: Any) -> Any:
+    return tensor.view_as_complex()
 
 
 def as_real(array: ndarray) -> ndarray:
@@ -263,12 +443,12 @@ def split_names(members: list) -> dict[str, list]:
     return {"params": [param for _, param in members], "param_names": [name for name, _ in members]}
 
 
-def copied_state(state: dict, param: Any) -> dict:
-    """One parameter's state, copied, in the parameter's dtype where it is floating."""
+def copied_state(state: dict, param: Any, scalars: tuple[str, ...]) -> dict:
+    """One parameter's state, copied, in the parameter's dtype where it is floating; its numbers keep theirs."""
     copied = {}
     for key, value in state.items():
         if isinstance(value, Tensor):
-            same = key == "step" or not param.dtype.is_floating_point
+            same = key in scalars or not param.dtype.is_floating_point
             value = value.detach().clone() if same else value.detach().to(param.dtype, copy=True)  # type: ignore[attr-defined]
         else:
             value = deepcopy(value)
@@ -281,12 +461,62 @@ def zeroed(grad: Any) -> Any:
     return grad.zero_()
 
 
-def number(value: Any) -> float:
+def number(value: Any) -> Any:
     """An option that may be a tensor, such as the learning rate, as a number."""
     return float(value) if isinstance(value, Tensor) else value  # type: ignore[arg-type]
+
+
+def numbers(group: dict[str, Any]) -> dict[str, Any]:
+    """A group's options, with numbers in the place of tensors."""
+    return {
+        name: tuple([number(v) for v in value]) if type(value) is tuple else number(value)
+        for name, value in group.items()
+        if name not in ("params", "param_names")
+    }
+
+
+def decayed(param: Any, grad: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """A parameter and the gradient to follow, by the options ``maximize``, ``weight_decay`` and, where an optimizer has
+    it, ``decoupled_weight_decay``: shrink the parameter instead of changing the gradient."""
+    if options["maximize"]:
+        grad = -grad
+    if not options["weight_decay"]:
+        return param, grad
+    if options.get("decoupled_weight_decay"):
+        return param * (1 - options["lr"] * options["weight_decay"]), grad
+    return param, grad + param * options["weight_decay"]
+
+
+# -- checks of options -------------------------------------------------------------------------------------------------
 
 
 def check_at_least_zero(name: str, value: Any) -> None:
     """Raise PyTorch's error for a negative option."""
     if not number(value) >= 0.0:
         raise ValueError(f"Invalid {name}: {value}")
+
+
+def check_rate(lr: Any) -> None:
+    """Raise PyTorch's errors for a learning rate that is negative, or a tensor of several elements."""
+    check_single(lr)
+    check_at_least_zero("learning rate", lr)
+
+
+def check_single(lr: Any) -> None:
+    if isinstance(lr, Tensor) and lr.numel() != 1:  # type: ignore[attr-defined]
+        raise ValueError("Tensor lr must be 1-element")
+
+
+def check_betas(betas: Any) -> None:
+    """Raise PyTorch's error for what is kept of a running mean, if it is not in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= number(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def check_implementation(options: dict[str, Any]) -> None:
+    """Raise PyTorch's errors for options of implementations that exclude each other."""
+    if options.get("fused") and options.get("differentiable"):
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if options.get("fused") and options.get("foreach"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from numpy import multiply, ndarray, negative, zeros_like
-
-from ..tape.value import wrap
-from .optimizer import Optimizer, check_at_least_zero, number
+from .optimizer import Optimizer, check_at_least_zero, check_rate, decayed
 
 
 class SGD(Optimizer):
@@ -45,7 +42,7 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        check_at_least_zero("learning rate", lr)
+        check_rate(lr)
         check_at_least_zero("momentum value", momentum)
         check_at_least_zero("weight_decay value", weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
@@ -65,41 +62,13 @@ class SGD(Optimizer):
             ),
         )
 
-    def _options(self, group: dict[str, Any]) -> tuple:
-        names = "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"
-        return tuple([number(group[name]) for name in names])
-
-    def _begin(self, state: dict, param: ndarray, options: tuple) -> tuple[list[ndarray], tuple]:
-        momentum = options[1]
-        if not momentum:
-            return [], options
-        if "momentum_buffer" not in state:
-            # The first direction is the gradient itself: nothing is kept, and nothing dampened.
-            state["momentum_buffer"] = wrap(zeros_like(param))
-            options = (*options[:2], 0, *options[3:])
-        return [state["momentum_buffer"]._data], options
-
-    def _update_array(self, param: ndarray, grad: ndarray, held: list[ndarray], spare: ndarray, numbers: tuple) -> None:
-        lr, momentum, dampening, weight_decay, nesterov, maximize = numbers
-        if maximize:
-            grad = negative(grad)
-        if weight_decay:
-            grad = grad + multiply(param, weight_decay, out=spare)
+    def _update(self, param: Any, grad: Any, state: dict[str, Any], options: dict[str, Any]) -> Any:
+        param, grad = decayed(param, grad, options)
+        momentum = options["momentum"]
         if momentum:
-            (direction,) = held
-            direction *= momentum
-            direction += multiply(grad, 1 - dampening, out=spare) if dampening else grad
-            grad = grad + multiply(direction, momentum, out=spare) if nesterov else direction
-        param -= multiply(grad, lr, out=spare)
-
-    def _update_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
-        momentum, held = group["momentum"], state.get("momentum_buffer")
-        if group["maximize"]:
-            grad = -grad
-        if number(group["weight_decay"]):
-            grad = grad + param * group["weight_decay"]
-        if momentum:
-            direction = grad.clone() if held is None else held * momentum + grad * (1 - group["dampening"])
+            direction = grad  # the first one: nothing is kept, and nothing dampened
+            if "momentum_buffer" in state:
+                direction = state["momentum_buffer"] * momentum + grad * (1 - options["dampening"])
             state["momentum_buffer"] = direction
-            grad = grad + direction * momentum if group["nesterov"] else direction
-        param.sub_(grad * group["lr"])
+            grad = grad + direction * momentum if options["nesterov"] else direction
+        return param - grad * options["lr"]
