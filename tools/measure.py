@@ -24,7 +24,7 @@ MOST_FILES, LONGEST_FILE = 450, 700
 MOST = 0.9  # this share of functions and files keeps to the lower of the two limits
 
 CORE = ("ops/table.py", "tape", "interpreters", "tensor.py")  # what a newcomer reads first
-CORE_BUDGET, PACKAGE_BUDGET = 4_000, 48_000
+CORE_BUDGET, PACKAGE_BUDGET = 4_000, 60_000
 
 NOT_CODE = {
     tokenize.COMMENT,
