@@ -1,5 +1,6 @@
 """Limits on gradients, between ``backward()`` and ``step()``."""
 
+import warnings
 from collections.abc import Iterable
 from math import inf
 from typing import Any
@@ -82,3 +83,19 @@ def scale(grads: list, factor: float) -> None:
     for grad in grads:
         grad._data *= factor
         mark_written(grad._data, "clip_grad_norm_")
+
+
+def clip_grad_norm(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Any:
+    """The old name of :func:`clip_grad_norm_`, which warns."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
