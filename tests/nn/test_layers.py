@@ -289,3 +289,32 @@ def test_parameters_become_a_vector_and_back():
     assert vector.shape == (17,) and vector.requires_grad
     nn.utils.vector_to_parameters(pb.arange(17.0), parameters)
     assert parameters[1].tolist() == [12, 13, 14, 15, 16] and parameters[0].shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    "name, names",
+    [
+        ("SoftMarginLoss", ["input", "target"]), ("CosineEmbeddingLoss", ["input1", "input2", "target"]),
+        ("TripletMarginLoss", ["anchor", "positive", "negative"]), ("PoissonNLLLoss", ["log_input", "target"]),
+        ("GaussianNLLLoss", ["input", "target", "var"]),
+    ],
+)  # fmt: skip
+def test_losses_take_their_tensors_by_name(name, names, torch):
+    found = []
+    for lib in (pb, torch):
+        shapes = [(3,) if (name, each) == ("CosineEmbeddingLoss", "target") else (3, 4) for each in names]
+        found.append(
+            getattr(lib.nn, name)()(**{each: lib.ones(shape) for each, shape in zip(names, shapes, strict=True)}).item()
+        )
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["Sigmoid", "Tanh", "SoftMarginLoss", "MultiLabelMarginLoss", "Softsign"])
+def test_layers_refuse_options_that_they_do_not_have(name):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'size'"):
+        getattr(nn, name)(size=3)
+
+
+def test_the_old_names_of_the_limits_warn():
+    with pytest.warns(FutureWarning, match="`min_value` is deprecated"):
+        assert nn.Hardtanh(min_value=-2.0).min_val == -2

@@ -1,5 +1,6 @@
 """Activations: modules that hold the options of a function of ``nn.functional``, and call it."""
 
+import warnings
 from typing import Any
 
 from ...creation import full
@@ -14,8 +15,11 @@ class Activation(Module):
 
     function: str
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__()
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self, **options: Any) -> None:
+        Module.__init__(self)
         self.__dict__.update(options, _options=tuple(options))
 
     def forward(self, input: Any) -> Any:
@@ -33,7 +37,7 @@ class ReLU(Activation):
     function = "relu"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class ReLU6(Activation):
@@ -42,7 +46,7 @@ class ReLU6(Activation):
     function = "relu6"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class Hardtanh(Activation):
@@ -50,10 +54,23 @@ class Hardtanh(Activation):
 
     function = "hardtanh"
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
+        for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
+            if value is not None:
+                words = f"keyword argument `{old}` is deprecated and rename to `{new}`"
+                warnings.warn(words, FutureWarning, stacklevel=2)
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if not max_val > min_val:
             raise ValueError(f"Hardtanh: max_val must be larger than min_val, got min_val={min_val}, max_val={max_val}")
-        super().__init__(min_val=min_val, max_val=max_val, inplace=inplace)
+        self._begin(min_val=min_val, max_val=max_val, inplace=inplace)
 
 
 class Sigmoid(Activation):
@@ -74,7 +91,7 @@ class SiLU(Activation):
     function = "silu"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class Mish(Activation):
@@ -83,7 +100,7 @@ class Mish(Activation):
     function = "mish"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class GELU(Activation):
@@ -92,7 +109,7 @@ class GELU(Activation):
     function = "gelu"
 
     def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
+        self._begin(approximate=approximate)
 
 
 class ELU(Activation):
@@ -101,7 +118,7 @@ class ELU(Activation):
     function = "elu"
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha, inplace=inplace)
+        self._begin(alpha=alpha, inplace=inplace)
 
 
 class CELU(Activation):
@@ -110,7 +127,7 @@ class CELU(Activation):
     function = "celu"
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__(alpha=alpha, inplace=inplace)
+        self._begin(alpha=alpha, inplace=inplace)
 
 
 class SELU(Activation):
@@ -119,7 +136,7 @@ class SELU(Activation):
     function = "selu"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class LeakyReLU(Activation):
@@ -128,7 +145,7 @@ class LeakyReLU(Activation):
     function = "leaky_relu"
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__(negative_slope=negative_slope, inplace=inplace)
+        self._begin(negative_slope=negative_slope, inplace=inplace)
 
 
 class Threshold(Activation):
@@ -137,7 +154,7 @@ class Threshold(Activation):
     function = "threshold"
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__(threshold=threshold, value=value, inplace=inplace)
+        self._begin(threshold=threshold, value=value, inplace=inplace)
 
 
 class Softplus(Activation):
@@ -146,7 +163,7 @@ class Softplus(Activation):
     function = "softplus"
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__(beta=beta, threshold=threshold)
+        self._begin(beta=beta, threshold=threshold)
 
 
 class Softsign(Activation):
@@ -173,7 +190,7 @@ class Hardsigmoid(Activation):
     function = "hardsigmoid"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class Hardswish(Activation):
@@ -182,7 +199,7 @@ class Hardswish(Activation):
     function = "hardswish"
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
+        self._begin(inplace=inplace)
 
 
 class Hardshrink(Activation):
@@ -191,7 +208,7 @@ class Hardshrink(Activation):
     function = "hardshrink"
 
     def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
+        self._begin(lambd=lambd)
 
     def extra_repr(self) -> str:
         return str(self.lambd)
@@ -203,7 +220,7 @@ class Softshrink(Activation):
     function = "softshrink"
 
     def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
+        self._begin(lambd=lambd)
 
     def extra_repr(self) -> str:
         return str(self.lambd)
@@ -215,7 +232,7 @@ class GLU(Activation):
     function = "glu"
 
     def __init__(self, dim: int = -1) -> None:
-        super().__init__(dim=dim)
+        self._begin(dim=dim)
 
 
 class Softmax(Activation):
@@ -224,7 +241,7 @@ class Softmax(Activation):
     function = "softmax"
 
     def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
+        self._begin(dim=dim)
 
 
 class LogSoftmax(Activation):
@@ -233,7 +250,7 @@ class LogSoftmax(Activation):
     function = "log_softmax"
 
     def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
+        self._begin(dim=dim)
 
 
 class Softmin(Activation):
@@ -242,7 +259,7 @@ class Softmin(Activation):
     function = "softmin"
 
     def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
+        self._begin(dim=dim)
 
 
 class PReLU(Module):
@@ -271,7 +288,7 @@ class RReLU(Activation):
     function = "rrelu"
 
     def __init__(self, lower: float = 0.125, upper: float = 1 / 3, inplace: bool = False) -> None:
-        super().__init__(lower=lower, upper=upper, inplace=inplace)
+        self._begin(lower=lower, upper=upper, inplace=inplace)
 
     def forward(self, input: Any) -> Any:
         """The function of the input."""

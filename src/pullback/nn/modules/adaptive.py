@@ -76,11 +76,12 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """The most probable class of each row: (N, in_features) → (N,)."""
         return self.log_prob(input).argmax(1)
 
-    def forward(self, input: Any, target: Any) -> _ASMoutput:
+    def forward(self, input_: Any, target_: Any) -> _ASMoutput:
         """Inputs (N, in_features) and classes (N,), or one of each: each target's log-probability, and minus their mean.
 
         Only the clusters that targets belong to are computed.
         """
+        input, target = input_, target_
         check_targets(input, target, self.n_classes)
         alone = input.dim() == 1
         rows, classes = (input.unsqueeze(0), target.unsqueeze(0)) if alone else (input, target)

@@ -204,31 +204,36 @@ class BCEWithLogitsLoss(WeightedLoss):
 
 
 class OptionedLoss(Loss):
-    """A loss whose options become attributes, and are passed on to its function at every call."""
+    """A loss whose options are attributes, and are passed on to its function at every call."""
 
     function: str
+    _options: tuple = ()
 
-    def __init__(
-        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", **options: Any
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
+    def _keep(self, **options: Any) -> None:
         self._options = tuple(options)
         for name, value in options.items():
             setattr(self, name, value)
 
-    def forward(self, *tensors: Any) -> Any:
-        """The loss's function of the same tensors."""
+    def _of(self, *tensors: Any) -> Any:
         options = {name: getattr(self, name) for name in self._options}
         return getattr(F, self.function)(*tensors, **options, reduction=self.reduction)
 
 
-class SoftMarginLoss(OptionedLoss):
+class TargetLoss(OptionedLoss):
+    """One of an input and a target."""
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of an input and a target."""
+        return self._of(input, target)
+
+
+class SoftMarginLoss(TargetLoss):
     """``log(1 + exp(-target * input))``, of targets 1 and -1."""
 
     function = "soft_margin_loss"
 
 
-class HingeEmbeddingLoss(OptionedLoss):
+class HingeEmbeddingLoss(TargetLoss):
     """The input, a distance, where the target is 1, and what it lacks to ``margin`` where the target is -1."""
 
     function = "hinge_embedding_loss"
@@ -240,7 +245,8 @@ class HingeEmbeddingLoss(OptionedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction, margin=margin)
+        super().__init__(size_average, reduce, reduction)
+        self._keep(margin=margin)
 
 
 class CosineEmbeddingLoss(OptionedLoss):
@@ -255,7 +261,12 @@ class CosineEmbeddingLoss(OptionedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction, margin=margin)
+        super().__init__(size_average, reduce, reduction)
+        self._keep(margin=margin)
+
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        """Inputs (N, D) and targets (N,), or one of each."""
+        return self._of(input1, input2, target)
 
 
 class MarginRankingLoss(OptionedLoss):
@@ -270,7 +281,12 @@ class MarginRankingLoss(OptionedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction, margin=margin)
+        super().__init__(size_average, reduce, reduction)
+        self._keep(margin=margin)
+
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        """Two scores and a target of one shape."""
+        return self._of(input1, input2, target)
 
 
 class TripletMarginLoss(OptionedLoss):
@@ -290,7 +306,12 @@ class TripletMarginLoss(OptionedLoss):
     ) -> None:
         if margin <= 0:
             raise ValueError(f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead")
-        super().__init__(size_average, reduce, reduction, margin=margin, p=p, eps=eps, swap=swap)
+        super().__init__(size_average, reduce, reduction)
+        self._keep(margin=margin, p=p, eps=eps, swap=swap)
+
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+        """Three tensors of one shape, (N, D) or (D,)."""
+        return self._of(anchor, positive, negative)
 
 
 class TripletMarginWithDistanceLoss(OptionedLoss):
@@ -306,10 +327,15 @@ class TripletMarginWithDistanceLoss(OptionedLoss):
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
             )
         measure = distance_function or PairwiseDistance()
-        super().__init__(reduction=reduction, distance_function=measure, margin=margin, swap=swap)
+        super().__init__(reduction=reduction)
+        self._keep(distance_function=measure, margin=margin, swap=swap)
+
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+        """Three tensors of one shape, (N, D) or (D,)."""
+        return self._of(anchor, positive, negative)
 
 
-class MultiLabelMarginLoss(OptionedLoss):
+class MultiLabelMarginLoss(TargetLoss):
     """What each class that is no target lacks to be 1 below each target's score, over all classes."""
 
     function = "multilabel_margin_loss"
@@ -362,7 +388,12 @@ class PoissonNLLLoss(OptionedLoss):
         reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction, log_input=log_input, full=full, eps=eps)
+        super().__init__(size_average, reduce, reduction)
+        self._keep(log_input=log_input, full=full, eps=eps)
+
+    def forward(self, log_input: Any, target: Any) -> Any:
+        """Rates, or their logarithms, and counts."""
+        return self._of(log_input, target)
 
 
 class GaussianNLLLoss(OptionedLoss):
@@ -371,7 +402,12 @@ class GaussianNLLLoss(OptionedLoss):
     function = "gaussian_nll_loss"
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction, full=full, eps=eps)
+        super().__init__(reduction=reduction)
+        self._keep(full=full, eps=eps)
+
+    def forward(self, input: Any, target: Any, var: Any) -> Any:
+        """Means, targets and variances."""
+        return self._of(input, target, var)
 
 
 class CTCLoss(OptionedLoss):
@@ -385,7 +421,12 @@ class CTCLoss(OptionedLoss):
     function = "ctc_loss"
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
-        super().__init__(reduction=reduction, blank=blank, zero_infinity=zero_infinity)
+        super().__init__(reduction=reduction)
+        self._keep(blank=blank, zero_infinity=zero_infinity)
+
+    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+        """Log-probabilities (T, N, C) or (T, C), targets, and the lengths of both."""
+        return self._of(log_probs, targets, input_lengths, target_lengths)
 
 
 class NLLLoss2d(NLLLoss):
