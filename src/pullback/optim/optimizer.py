@@ -179,14 +179,16 @@ class Optimizer:
         Returns:
             What the closure returned, or None.
         """
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        place = here()
+        loss, place = self._evaluated(closure), here()
         for group in self.param_groups:
             self._step_group(group, place)
         return loss
+
+    def _evaluated(self, closure: Callable | None) -> Any:
+        if closure is None:
+            return None
+        with enable_grad():
+            return closure()
 
     def _step_group(self, group: dict[str, Any], place: Any) -> None:
         recorded, alike = group.get("differentiable", False), defaultdict(list)
@@ -262,9 +264,8 @@ class Optimizer:
         """A parameter's state, without what is None; begun where there is none."""
         state = self.state.get(param)
         if state:
-            return (
-                {name: value for name, value in state.items() if value is not None} if None in state.values() else state
-            )
+            held = [value is not None for value in state.values()]
+            return state if all(held) else {name: value for name, value in state.items() if value is not None}
         return {name: self._begun_state(name, value, param) for name, value in self._initial(group).items()}
 
     def _begun_state(self, name: str, value: float, param: Any) -> Any:
@@ -463,7 +464,7 @@ def zeroed(grad: Any) -> Any:
 
 def number(value: Any) -> Any:
     """An option that may be a tensor, such as the learning rate, as a number."""
-    return float(value) if isinstance(value, Tensor) else value  # type: ignore[arg-type]
+    return float(value.detach()) if isinstance(value, Tensor) else value  # type: ignore[arg-type]
 
 
 def numbers(group: dict[str, Any]) -> dict[str, Any]:
