@@ -464,7 +464,7 @@ def zeroed(grad: Any) -> Any:
 
 def number(value: Any) -> Any:
     """An option that may be a tensor, such as the learning rate, as a number."""
-    return float(value.detach()) if isinstance(value, Tensor) else value  # type: ignore[arg-type]
+    return float(value.detach()) if isinstance(value, Tensor) else value  # type: ignore[attr-defined]
 
 
 def numbers(group: dict[str, Any]) -> dict[str, Any]:
