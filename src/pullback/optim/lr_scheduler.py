@@ -1,117 +1,37 @@
-"""Schedules: what changes the learning rates of an optimizer's groups from epoch to epoch.
-
-Each schedule computes the next rate from the present one where PyTorch does, so that schedules can be combined.
-"""
+"""Schedules: what changes the learning rates of an optimizer's groups from epoch to epoch."""
 
 import math
 import warnings
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from .cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .optimizer import Optimizer
+from .schedule import EPOCH_WARNING, LRScheduler, OfFunctions, check_optimizer, set_option
+from .sequences import ChainedScheduler, SequentialLR
 
 _inf = math.inf
+_LRScheduler = LRScheduler
 
 
-class LRScheduler:
-    """The base of schedules: ``step()`` sets each group's learning rate to what ``get_lr()`` says.
-
-    Args:
-        optimizer: whose rates are set.
-        last_epoch: the number of steps that were made before, or -1 to begin.
-
-    Raises:
-        TypeError: ``optimizer`` is no Optimizer.
-        KeyError: ``last_epoch`` is not -1, and a group does not know its initial rate.
-    """
-
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
-        for i, group in enumerate(optimizer.param_groups):
-            if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
-            elif "initial_lr" not in group:
-                raise KeyError(f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler")
-        self.optimizer, self.last_epoch = optimizer, last_epoch
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        self._step_count = 0
-        self.step()
-
-    def get_lr(self) -> list[float]:
-        """The rates of ``last_epoch``, given those of the epoch before."""
-        raise NotImplementedError(f"{type(self).__name__} must define get_lr")
-
-    def get_last_lr(self) -> list[float]:
-        """The rates that the last step set."""
-        return self._last_lr
-
-    def step(self) -> None:
-        """Go on to the next epoch. To be called after the optimizer's own step."""
-        self._step_count += 1
-        if self._step_count == 2 and type(self.optimizer).step is Optimizer.step and not self.optimizer._opt_called:
-            warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
-                "`optimizer.step()` before `lr_scheduler.step()`; otherwise the first value of the schedule is skipped.",
-                UserWarning,
-                stacklevel=2,
-            )
-        self.last_epoch += 1
-        for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            group["lr"] = lr
-        self._last_lr = self._rates()
-
-    def _rates(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def _scaled(self, factor: float) -> list[float]:
-        return [lr * factor for lr in self._rates()]
-
-    def state_dict(self) -> dict[str, Any]:
-        """All attributes except the optimizer."""
-        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        self.__dict__.update(state_dict)
-
-
-class LambdaLR(LRScheduler):
+class LambdaLR(OfFunctions):
     """The initial rate times ``lr_lambda(epoch)``; one function, or one for each group."""
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        count = len(optimizer.param_groups)
-        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * count
-        if len(self.lr_lambdas) != count:
-            raise ValueError(f"Expected {count} lr_lambdas, but got {len(self.lr_lambdas)}")
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
         return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
-    def state_dict(self) -> dict[str, Any]:
-        """All attributes except the optimizer; of the functions, only the attributes of callable objects."""
-        state = {name: value for name, value in super().state_dict().items() if name != "lr_lambdas"}
-        state["lr_lambdas"] = [dict(f.__dict__) if not is_function(f) else None for f in self.lr_lambdas]
-        return state
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        state = dict(state_dict)
-        for f, held in zip(self.lr_lambdas, state.pop("lr_lambdas"), strict=True):
-            if held is not None:
-                f.__dict__.update(held)
-        super().load_state_dict(state)
+class MultiplicativeLR(OfFunctions):
+    """The rate is multiplied by ``lr_lambda(epoch)`` every epoch; one function, or one for each group."""
 
-
-def is_function(f: Any) -> bool:
-    return isinstance(f, type(is_function))
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
+        if self._is_initial:
+            return self._rates()
+        return [lr * f(self.last_epoch) for f, lr in zip(self.lr_lambdas, self._rates(), strict=True)]
 
 
 class StepLR(LRScheduler):
@@ -121,9 +41,13 @@ class StepLR(LRScheduler):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
         due = self.last_epoch > 0 and self.last_epoch % self.step_size == 0
         return self._scaled(self.gamma) if due else self._rates()
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        return self._scaled_base(self.gamma ** (self.last_epoch // self.step_size))
 
 
 class MultiStepLR(LRScheduler):
@@ -135,9 +59,13 @@ class MultiStepLR(LRScheduler):
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
         count = self.milestones[self.last_epoch]
         return self._scaled(self.gamma**count) if count else self._rates()
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        return self._scaled_base(self.gamma ** bisect_right(sorted(self.milestones.elements()), self.last_epoch))
 
 
 class ConstantLR(LRScheduler):
@@ -151,10 +79,14 @@ class ConstantLR(LRScheduler):
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
         if self.last_epoch == 0:
             return self._scaled(self.factor)
         return self._scaled(1.0 / self.factor) if self.last_epoch == self.total_iters else self._rates()
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        return self._scaled_base(self.factor if self.last_epoch < self.total_iters else 1)
 
 
 class LinearLR(LRScheduler):
@@ -175,13 +107,18 @@ class LinearLR(LRScheduler):
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
         if self.last_epoch == 0:
             return self._scaled(self.start_factor)
-        if self.last_epoch > self.total_iters:
+        if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates()
         rise = self.end_factor - self.start_factor
         return self._scaled(1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        share = min(self.total_iters, self.last_epoch) / self.total_iters
+        return self._scaled_base(self.start_factor + (self.end_factor - self.start_factor) * share)
 
 
 class ExponentialLR(LRScheduler):
@@ -191,8 +128,31 @@ class ExponentialLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
-        return self._scaled(self.gamma) if self.last_epoch else self._rates()
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
+        return self._rates() if self._is_initial else self._scaled(self.gamma)
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        return self._scaled_base(self.gamma**self.last_epoch)
+
+
+class PolynomialLR(LRScheduler):
+    """The rate falls to zero in ``total_iters`` epochs, as a power of the share that is left."""
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
+        if self._is_initial or self.last_epoch > self.total_iters:
+            return self._rates()
+        left = self.total_iters - self.last_epoch
+        return self._scaled((left / (left + 1)) ** self.power)
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        left = 1 - min(self.total_iters, self.last_epoch) / self.total_iters
+        return self._scaled_base(left**self.power)
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -205,17 +165,22 @@ class CosineAnnealingLR(LRScheduler):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[Any]:
+        self._warn_outside_step()
         epoch, low = self.last_epoch, self.eta_min
-        if epoch == 0:
+        if self._is_initial:
             return self._rates()
-        if self._step_count == 1:  # resumed: the rate of the epoch before is not known to be the schedule's
-            return [low + (base - low) * (1 + math.cos(epoch * math.pi / self.T_max)) / 2 for base in self.base_lrs]
+        if self._step_count == 1 and epoch > 0:  # resumed: the rate of the epoch before need not be the schedule's
+            return self._get_closed_form_lr()
         if (epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # the epoch before was at the bottom
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
             return [lr + (base - low) * rise for lr, base in zip(self._rates(), self.base_lrs, strict=True)]
         ratio = (1 + math.cos(math.pi * epoch / self.T_max)) / (1 + math.cos(math.pi * (epoch - 1) / self.T_max))
         return [ratio * (lr - low) + low for lr in self._rates()]
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        share = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / 2
+        return [self.eta_min + (base - self.eta_min) * share for base in self.base_lrs]
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -244,8 +209,7 @@ class ReduceLROnPlateau(LRScheduler):
     ) -> None:
         if factor >= 1.0:
             raise ValueError("Factor should be < 1.0.")
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        check_optimizer(optimizer)
         if mode not in ("min", "max"):
             raise ValueError(f"mode {mode} is unknown!")
         if threshold_mode not in ("rel", "abs"):
@@ -263,7 +227,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _reset(self) -> None:
         """Forget the best value."""
-        self.best = _inf if self.mode == "min" else -_inf
+        self.best = self.mode_worse = _inf if self.mode == "min" else -_inf
         self.cooldown_counter = self.num_bad_epochs = 0
 
     @property
@@ -278,10 +242,12 @@ class ReduceLROnPlateau(LRScheduler):
         bound = best * (1 + margin) if self.threshold_mode == "rel" else best + margin
         return a < bound if self.mode == "min" else a > bound
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
+    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take note of an epoch's metric."""
         current = float(metrics)
-        self.last_epoch += 1
+        if epoch is not None:
+            warnings.warn(EPOCH_WARNING, UserWarning, stacklevel=2)
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self.is_better(current, self.best):
             self.best, self.num_bad_epochs = current, 0
         else:
@@ -298,10 +264,11 @@ class ReduceLROnPlateau(LRScheduler):
         for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
             reduced = max(float(group["lr"]) * self.factor, least)
             if float(group["lr"]) - reduced > self.eps:
-                group["lr"] = reduced
+                set_option(group, "lr", reduced)
 
 
 __all__ = [
-    "ConstantLR", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
-    "ReduceLROnPlateau", "StepLR",
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR",
+    "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR", "OneCycleLR", "PolynomialLR",
+    "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
