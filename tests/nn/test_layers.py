@@ -1,6 +1,7 @@
 """Every layer against PyTorch's: initial weights bit for bit, names, printed form, outputs and gradients."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -318,3 +319,21 @@ def test_layers_refuse_options_that_they_do_not_have(name):
 def test_the_old_names_of_the_limits_warn():
     with pytest.warns(FutureWarning, match="`min_value` is deprecated"):
         assert nn.Hardtanh(min_value=-2.0).min_val == -2
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("options", [{}, {"mean": 5.0, "a": 0.0}, {"mean": 0.5, "std": 0.1, "a": 0.4, "b": 0.6}])
+def test_cut_normal_numbers_are_pytorchs_in_other_dtypes(dtype, options, torch):
+    found = []
+    for lib in (pb, torch):
+        lib.manual_seed(3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.append(lib.nn.init.trunc_normal_(lib.empty(20, 17, dtype=getattr(lib, dtype)), **options).tolist())
+    np.testing.assert_allclose(*found, rtol=1e-12 if dtype == "float64" else 1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_orthogonal_matrices_of_half_precision(dtype):
+    drawn = nn.init.orthogonal_(pb.empty(5, 3, dtype=getattr(pb, dtype))).float()
+    np.testing.assert_allclose((drawn.T @ drawn).numpy(), np.eye(3), atol=0.02)

@@ -68,13 +68,13 @@ def _cut_normals(like: Any, mean: float, std: float, a: float, b: float, generat
 def _accepted_uniforms(like: Any, mean: float, std: float, a: float, b: float, generator: Any) -> Any:
     """Uniform numbers, each accepted in proportion to its density; for an interval that few normal ones fall into."""
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
-    numbers, pending = np.empty_like(like), np.ones(like.shape, bool)
+    numbers, pending, kind = np.empty_like(like), np.ones(like.shape, bool), like.dtype.type
     while pending.any():
         drawn = random.uniform(like.shape, like.dtype, a, b, generator)
         numbers = np.where(pending, drawn, numbers)
         with np.errstate(divide="ignore"):
             heights = np.log(random.uniform(like.shape, like.dtype, generator=generator))
-        pending &= heights > ((drawn - mean) / std) ** 2 * -0.5 - peak
+        pending &= heights > np.square((drawn - kind(mean)) / kind(std)) * kind(-0.5) - kind(peak)
     return numbers
 
 
@@ -123,7 +123,7 @@ UNIT_GAINS = ("linear", "sigmoid", *(f"conv{t}{n}d" for t in ("", "_transpose") 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:
     """The factor by which weights before a nonlinearity are scaled; ``param`` is leaky_relu's negative slope."""
     if nonlinearity in UNIT_GAINS:
-        return 1.0
+        return 1
     if nonlinearity in GAINS:
         return GAINS[nonlinearity]
     if nonlinearity != "leaky_relu":
@@ -197,6 +197,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
         return tensor
     rows, columns = data.shape[0], data.size // data.shape[0]
     drawn = random.normal((rows, columns), data.dtype, 0.0, 1.0, generator)
+    drawn = drawn.astype(np.float32) if data.dtype.itemsize == 2 else drawn
     q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
     q = q * np.sign(np.diag(r))
     return fill(tensor, (gain * (q.T if rows < columns else q)).reshape(data.shape), "orthogonal_")
