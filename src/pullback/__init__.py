@@ -14,6 +14,8 @@ from . import autograd, copying, func, overrides, random
 from . import dtypes as _dtypes
 from .attributes import Size
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .compile import trace as _trace  # before the function of that name, which takes the package's place
+from .compiler import compile
 from .conversion import *
 from .creation import *
 from .devices import *
@@ -39,9 +41,10 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "_C", "_tensor", "_utils", "backends", "compiler", "cpu", "cuda", "distributions", "fft", "futures", "inspect", "jit",
-    "library", "linalg", "nn", "optim", "profiler", "return_types", "serialization", "signal", "special", "storage",
-    "testing", "utils",
+    "__config__", "_C", "_tensor", "_utils", "accelerator", "backends", "compiler", "cpu", "cuda", "distributed",
+    "distributions", "export", "fft", "futures", "hub", "inspect", "jit", "library", "linalg", "mps",
+    "multiprocessing", "nn", "onnx", "optim", "profiler", "return_types", "serialization", "signal", "special",
+    "storage", "testing", "utils", "torch_version", "xpu",
 )  # fmt: skip
 _RUNTIME = (
     "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_deterministic_debug_mode",
@@ -60,6 +63,8 @@ _LAZY = {
     "set_anomaly_enabled": "autograd.anomaly_mode",
     **dict.fromkeys(_RUNTIME, "runtime"),
     **dict.fromkeys(("load", "save"), "serialization"),
+    "OutOfMemoryError": "cuda",
+    **dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "alias"),
     "to_dlpack": "utils.dlpack",
 }  # names with the module that has them
 

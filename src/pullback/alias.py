@@ -3,7 +3,8 @@
 Responsible for the names ``torch`` and ``torch.…`` in ``sys.modules`` while a script runs, and for what is said about a
 name that Pullback lacks. Not responsible for running the script (``cli``) nor for what the modules hold. Invariants:
 ``torch.x`` *is* ``pullback.x``, the same module object, executed once; after the run, ``sys.modules``, ``sys.meta_path``
-and Pullback's modules are as they were; a real torch is never replaced.
+and Pullback's modules are as they were; a real torch is never replaced. While it is called torch, Pullback's version is
+that of the PyTorch whose words it speaks, which is what scripts compare.
 """
 
 import importlib
@@ -14,8 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
+import pullback
+from pullback import version
 from pullback.naming import missing_attribute, missing_module
+from pullback.torch_version import TorchVersion
 
 
 @contextmanager
@@ -24,15 +29,46 @@ def torch_is_pullback() -> Iterator[None]:
 
     Raises RuntimeError if the real torch has been imported before: its objects are already in someone's hands.
     """
-    _refuse_real_torch()
-    importer = TorchImporter()
-    sys.meta_path.insert(0, importer)
-    importer.teach_modules()
+    install()
     try:
         yield
     finally:
+        uninstall()
+
+
+_installed: list["TorchImporter"] = []
+
+
+def install() -> None:
+    """Let ``import torch`` give Pullback from now on, in this process and in those that it starts by ``multiprocessing``."""
+    if _installed:
+        return
+    _refuse_real_torch()
+    importer = TorchImporter()
+    _installed.append(importer)
+    sys.meta_path.insert(0, importer)
+    importer.teach_modules()
+    importer.teach_processes()
+    version.__version__ = pullback.__version__ = TorchVersion(f"{version.API}+pullback{version.PACKAGE}")
+
+
+def uninstall() -> None:
+    """Undo :func:`install`."""
+    while _installed:
+        importer = _installed.pop()
         sys.meta_path.remove(importer)
         importer.undo()
+        version.__version__ = pullback.__version__ = version.PACKAGE
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext pullback`` in a notebook: ``import torch`` gives Pullback from now on."""
+    install()
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext pullback``: undo that."""
+    uninstall()
 
 
 def _refuse_real_torch() -> None:
@@ -95,8 +131,27 @@ class TorchImporter:
 
         vars(module)["__getattr__"] = __getattr__
 
+    def teach_processes(self) -> None:
+        """Let processes that ``multiprocessing`` starts anew, rather than by forking, import ``pullback.preload`` first."""
+        from multiprocessing import spawn
+
+        self._command_line = spawn.get_command_line
+
+        def get_command_line(**options: Any) -> list[str]:
+            line = self._command_line(**options)
+            if "-c" in line:
+                line[line.index("-c") + 1] = f"import pullback.preload; {line[line.index('-c') + 1]}"
+            return line
+
+        spawn.get_command_line = get_command_line
+        preload("pullback.preload")
+
     def undo(self) -> None:
         """Forget every alias, and give every module its own ``__getattr__`` back."""
+        from multiprocessing import spawn
+
+        spawn.get_command_line = self._command_line
+        preload("__main__")
         for alias in self._aliases:
             sys.modules.pop(alias, None)
         for module, own in self._taught.items():
@@ -105,6 +160,14 @@ class TorchImporter:
             else:
                 vars(module)["__getattr__"] = own
         self._taught.clear()
+
+
+def preload(module: str) -> None:
+    """Say what the server that forks processes imports first, where there can be one."""
+    from multiprocessing import get_all_start_methods, get_context
+
+    if "forkserver" in get_all_start_methods():
+        get_context("forkserver").set_forkserver_preload([module])
 
 
 def _real_name(alias: str) -> str:

@@ -61,14 +61,20 @@ def _add_run(commands) -> None:
     run = commands.add_parser(
         "run",
         help="run an unmodified PyTorch script on Pullback",
-        usage="pullback run [-h] (script.py | -m module) [args ...]",
+        usage="pullback run [-h] (script.py | -m module | -c code | -) [args ...]",
         description="Run an unmodified PyTorch script: while it runs, `import torch` and every import below it give "
         "Pullback. A name that Pullback does not have raises at once and says which names are near.",
         epilog="Everything after the script or module is passed on to it. The exit code is the script's own.",
     )
     run.add_argument("-m", action="store_true", help="run a module by its name, as `python -m` does, not a script")
-    run.add_argument("program", nargs=argparse.REMAINDER, metavar="script.py", help="the script, and its arguments")
-    run.set_defaults(command=lambda arguments: _run(run, arguments.program, arguments.m))
+    run.add_argument("-c", action="store_true", help="run the code that is given, as `python -c` does")
+    run.add_argument(
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="script.py",
+        help="the script (or - for what is typed or piped in), and its arguments",
+    )
+    run.set_defaults(command=lambda arguments: _run(run, arguments))
 
 
 def _add_doctor(commands) -> None:
@@ -84,11 +90,16 @@ def _add_doctor(commands) -> None:
 # ---- run -------------------------------------------------------------------------------------------------------------
 
 
-def _run(parser: argparse.ArgumentParser, program: list[str], is_module: bool) -> int:
-    if not program or program[0].startswith("-"):
-        parser.error("say what to run: a script, or -m and the name of a module")
-    if is_module:
+def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
+    program = arguments.program
+    if not program or (program[0].startswith("-") and program[0] != "-" and not arguments.c):
+        parser.error("say what to run: a script, - for standard input, -m and the name of a module, or -c and code")
+    if arguments.c:
+        return _as_main(["-c", *program[1:]], "", lambda: _run_source(program[0], "<string>"))
+    if arguments.m:
         return _as_main(program, os.getcwd(), lambda: runpy.run_module(program[0], run_name="__main__", alter_sys=True))
+    if program[0] == "-":
+        return _as_main(program, "", lambda: _run_source(sys.stdin.read(), "<stdin>"))
     path = Path(program[0])
     if not path.is_file():
         parser.error(f"cannot open {program[0]!r}: there is no such file in {os.getcwd()}")
@@ -97,12 +108,17 @@ def _run(parser: argparse.ArgumentParser, program: list[str], is_module: bool) -
 
 def _run_script(path: Path) -> None:
     """Execute a file as ``__main__``. (runpy's run_path would rewrite ``sys.argv[0]``.)"""
+    _run_source(path.read_bytes(), str(path), __file__=str(path))
+
+
+def _run_source(source: str | bytes, shown_name: str, **names: str) -> None:
+    """Execute source code as ``__main__``."""
     program = ModuleType("__main__")
-    program.__file__ = str(path)
+    program.__dict__.update(names)
     program.__dict__["__builtins__"] = builtins
     previous, sys.modules["__main__"] = sys.modules["__main__"], program
     try:
-        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), program.__dict__)
+        exec(compile(source, shown_name, "exec", dont_inherit=True), program.__dict__)
     finally:
         sys.modules["__main__"] = previous
 

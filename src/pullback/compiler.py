@@ -7,9 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = [
-    "allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin", "disable", "is_compiling",
+    "allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin", "disable", "is_compiling",
     "is_dynamo_compiling", "is_exporting", "list_backends", "reset", "set_stance", "substitute_in_graph",
 ]  # fmt: skip
+
+
+def compile(
+    model: Callable | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str | Callable = "inductor",
+    mode: str | None = None,
+    options: dict | None = None,
+    disable: bool = False,
+) -> Any:
+    """The function or module itself, which runs as it is written; or a decorator that gives it back.
+
+    Raises:
+        RuntimeError: both a mode and options are given.
+    """
+    if mode is not None and options is not None:
+        raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
+    if model is not None and not callable(model):
+        raise TypeError(f"torch.compile: expected a function or a module, got a {type(model).__name__}")
+    return _itself if model is None else model
 
 
 def is_compiling() -> bool:

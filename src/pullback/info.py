@@ -354,7 +354,6 @@ Tensor.const_data_ptr = data_ptr  # type: ignore[attr-defined]
 Tensor.name = property(lambda self: None)  # type: ignore[attr-defined]
 Tensor.volatile = property(lambda self: False)  # type: ignore[attr-defined]
 Tensor.is_pinned = lambda self: False  # type: ignore[attr-defined]
-Tensor.is_shared = lambda self: False  # type: ignore[attr-defined]
 
 __all__ = [
     "UntypedStorage",

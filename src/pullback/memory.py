@@ -4,6 +4,7 @@ Nothing here is differentiable. What changes a tensor's memory refuses tensors t
 which have none. Invariant: a storage is the array that owns the memory (``tape/storage.py``), whoever shows it.
 """
 
+from mmap import mmap
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from .forms import address, contiguous_steps, resized, take_memory
 from .info import UntypedStorage, array_of, stride
 from .kernels.numpy.shape import restrided
 from .tape.promotion import dtype_of
-from .tape.storage import owner
+from .tape.storage import memory, owner
 from .tape.value import GRAD, Tensor, wrap
 
 # -- storages ----------------------------------------------------------------------------------------------------------
@@ -241,8 +242,18 @@ def pin_memory(self: Any, device: Any = None) -> Any:
 
 
 def share_memory_(self: Any) -> Any:
-    """The tensor itself; processes that are forked share its memory until they write it."""
+    """Move this tensor's elements into memory that processes which are forked from now on have in common with this one."""
+    data = self._data
+    if type(data) is np.ndarray and data.size and not is_shared(self):
+        common = np.ndarray(data.shape, data.dtype, mmap(-1, data.nbytes))
+        common[...] = data
+        self.data = wrap(common)
     return self
+
+
+def is_shared(self: Any) -> bool:
+    """Whether forked processes have this tensor's memory in common (:meth:`share_memory_`)."""
+    return type(self._data) is np.ndarray and isinstance(memory(self._data).base, mmap)
 
 
 def module_load(self: Any, other: Any, assign: bool = False) -> Any:
@@ -252,6 +263,7 @@ def module_load(self: Any, other: Any, assign: bool = False) -> Any:
 
 METHODS = (
     *(storage, resize_, resize_as_, resize, resize_as, set_, is_set_to, dim_order, pin_memory, share_memory_),
+    is_shared,
     *(module_load,),
 )
 for method in METHODS:

@@ -8,7 +8,9 @@ from . import data
 
 __all__ = ["data"]
 
-_SUBMODULES = ("checkpoint", "hooks", "safetensors")  # loaded when they are first asked for
+_SUBMODULES = (  # loaded when they are first asked for
+    "benchmark", "checkpoint", "collect_env", "cpp_extension", "hooks", "model_zoo", "safetensors", "tensorboard",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:
