@@ -17,7 +17,7 @@ from .interpreters.dispatch import OPERATORS
 from .ops.namespaces import Packet
 from .ops.table import OVERLOADS, TABLE, Op, Overload
 from .ops.transposition import PROPERTIES
-from .out import write_out
+from .out import is_exact, write_out
 from .source import define, twin, warn_user
 from .tape import inplace
 from .tape import record as tape_record
@@ -116,10 +116,12 @@ def not_a_tensor(overload: Overload, given: Any) -> TypeError:
 def choose(overload: Overload, args: tuple) -> Any:
     if overload.params[0] == "input" and not isinstance(args[0], Tensor):
         return tape_record.foreign(overload, args, not_a_tensor(overload, args[0]))
+    if any(isinstance(a, generic) for a in args):
+        args = tape_record.as_numbers(args)
     try:
         op, args, *in_place = overload.choose(*args)
     except (AttributeError, TypeError) as error:
-        return tape_record.foreign(overload, args, error)
+        return tape_record.foreign(overload, args, tape_record.misfit(overload, args, error))
     if op is None:  # nothing to be done: the operand itself
         return args
     return inplace.write(op, args) if in_place and in_place[0] else call(op, args)
@@ -137,7 +139,7 @@ def make_function(record: Record) -> Callable:
     signature, body = record.signature, f"    return {invoke}\n"
     if record.out:
         signature = signature[:-1] + (", " if "*" in signature else ", *, ") + "out=None)"
-        body = f"    return {invoke} if out is None else write_out(out, {invoke})\n"
+        body = f"    return {invoke} if out is None else write_out(out, {invoke}, {is_exact(record)})\n"
     if renames:
         signature, body = with_numpy_names(record, signature, body, scope)
     return define(record.name, f"def {record.name}{signature}:\n{body}", scope)

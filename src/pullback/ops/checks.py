@@ -5,10 +5,17 @@ from operator import index
 BOOL, INTEGER, FLOATING, COMPLEX = range(4)  # categories of dtypes, as in `dtypes.py`
 
 
+def refused_bool(value):
+    """A value that is no bool: True is no dimension, and no size."""
+    if isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def dim(op_name, d, ndim):
     """Return ``d`` as a non-negative dimension of a tensor of ``ndim`` dimensions (a zero-dim one accepts -1 and 0)."""
     try:
-        d = index(d)
+        d = d if type(d) is int else index(refused_bool(d))
     except TypeError:
         raise TypeError(f"{op_name}(): argument 'dim' must be int, not {type(d).__name__}") from None
     extent = max(ndim, 1)

@@ -457,7 +457,7 @@ overload(
 
 def blocks(xp, input, other):
     """``input[i] * other[j]`` at ``i * len(other) + j``, in every dimension."""
-    ndim = max(input.ndim, other.ndim)
+    ndim = max(input.ndim, other.ndim, 1)  # as vectors, numbers take part in promotion
     a, b = ((1,) * (ndim - x.ndim) + tuple(x.shape) for x in (input, other))
     left = xp.reshape(input, tuple(n for size in a for n in (size, 1)))
     right = xp.reshape(other, tuple(n for size in b for n in (1, size)))
@@ -467,11 +467,14 @@ def blocks(xp, input, other):
 kron = composite(
     "kron(input, other)",
     "The Kronecker product: each element of ``input`` replaced by that element times ``other``.",
-    blocks,
-    types=COMMON,
+    blocks,  # which promote
+    operands=("input", "other"),
     out=True,
     node="UnsafeViewBackward0",
-    samples=lambda t: [((t(2, 3), t(2, 2)), {}), ((t(2), t(3, 1)), {}), ((t(), t(2)), {}), ((t(2), t(0)), {})],
+    samples=lambda t: [
+        *[((t(2, 3), t(2, 2)), {}), ((t(2), t(3, 1)), {}), ((t(), t(2)), {}), ((t(2), t(0)), {})],
+        *[((t(), t(2, dtype="float32")), {}), ((t.integers(1, 9), t(2, dtype="float32")), {})],
+    ],
 )
 
 

@@ -121,6 +121,7 @@ def choose_moment(moment):
             raise TypeError(f"{moment.name}(): got both 'unbiased' and 'correction'; pass correction alone")
         if correction is None:
             correction = 0 if unbiased is False else 1
+        correction = correction.item() if hasattr(correction, "item") else correction
         return moment, (input, dim, correction, keepdim)
 
     return choose

@@ -45,7 +45,8 @@ def check_input(name, input, n):
 def window_of(name, kernel_size, stride, padding, dilation, n):
     """The four arguments as tuples, checked."""
     kernel = sizes(name, "kernel_size", kernel_size, n)
-    stride = kernel if stride is None or stride == [] or stride == () else sizes(name, "stride", stride, n)
+    absent = stride is None or (isinstance(stride, (tuple, list)) and not stride)
+    stride = kernel if absent else sizes(name, "stride", stride, n)
     padding, dilation = sizes(name, "padding", padding, n), sizes(name, "dilation", dilation, n)
     for argument, values in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
         if min(values) <= 0:

@@ -365,7 +365,7 @@ def batch_truth(xp, op, args, batched, size):
 def prepare_truth(name):
     def prepare(input, dim, keepdim):
         flag(name, "keepdim", keepdim)
-        return input, () if dim == () or dim == [] else reduced_dims(name, dim, input.ndim), keepdim
+        return input, () if isinstance(dim, (tuple, list)) and not dim else reduced_dims(name, dim, input.ndim), keepdim
 
     return prepare
 

@@ -167,7 +167,9 @@ def above(xp, input, min, max):
 
 
 def check_limits(input, min, max):
-    """Raise RuntimeError where there is no limit at all."""
+    """Raise where there is no limit at all, or nothing to limit."""
+    if isinstance(input, (bool, int, float, complex)):
+        raise TypeError(f"clamp(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if min is None and max is None:
         raise RuntimeError("clamp: At least one of 'min' or 'max' must not be None")
     return input, min, max
@@ -239,16 +241,25 @@ elementwise(
     node=("ClampMaxBackward0", "ClampMaxBackward1"),
     **WRITABLE,
 )
+
+
+def as_numbers(input, *given):
+    """The replacements as Python numbers; tensors without dims are read."""
+    return (input, *[each.item() if hasattr(each, "item") else each for each in given])
+
+
 elementwise(
     "nan_to_num(input, nan=0.0, posinf=None, neginf=None)",
     "Each element, with numbers in the place of NaN and infinities (None: the dtype's largest and smallest). The "
     "derivative there is zero.",
     vjp={"input": lambda xp, grad, input: xp.where(xp.isfinite(input), grad, 0)},
     jvp={"input": lambda xp, tangent, input: xp.where(xp.isfinite(input), tangent, 0)},
+    prepare=as_numbers,
     samples=lambda t: [
         *[((t(*shape),), {}) for shape in ((), (2, 3), (0, 2))],
         ((t(2, 3) * math.nan,), {}),
         ((t(2, 3) * math.nan, 1.5, 2.5, -2.5), {}),
+        ((t(2, 3) * math.nan, t.integers(1, 5)), {}),
         ((t.integers(0, 9, 3),), {}),
     ],
     **WRITABLE,

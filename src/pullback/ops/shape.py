@@ -23,7 +23,7 @@ def sizes(op_name, param, given):
     if not isinstance(given, (tuple, list)):
         raise TypeError(f"{op_name}(): argument '{param}' must be tuple of ints, not {type(given).__name__}")
     try:
-        return tuple([index(n) for n in given])
+        return tuple([n if type(n) is int else index(checks.refused_bool(n)) for n in given])
     except TypeError:
         kinds = ", ".join(type(n).__name__ for n in given)
         raise TypeError(f"{op_name}(): argument '{param}' must be tuple of ints, got ({kinds})") from None
@@ -32,7 +32,7 @@ def sizes(op_name, param, given):
 def integer(op_name, param, given):
     """An int that the user gave; TypeError for anything else."""
     try:
-        return index(given)
+        return index(checks.refused_bool(given))
     except TypeError:
         raise TypeError(f"{op_name}(): argument '{param}' must be int, not {type(given).__name__}") from None
 

@@ -129,7 +129,8 @@ def write(op: Op, otherwise: Callable = general) -> Callable:
     if op.prepare:
         first = tensor_params(op)[0]
         lines += indent([f"if type({first}) not in plain:", f"    return general(op, ({args},))"], 1)
-        lines += indent([f"{args}, = prepare({args})"], 1)
+        lines += indent(["try:", f"    {args}, = prepare({args})"], 1)
+        lines += indent(["except Exception:", f"    return general(op, ({args},))"], 1)  # it reads other numbers too
     lines += indent(guarded(op, tensor_params(op), kernel), 1)
     lines += indent([f"return general(op, ({args},), {bool(op.prepare)})"], 1)
     return define(op.name, "\n".join(lines) + "\n", scope)

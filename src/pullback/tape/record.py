@@ -27,9 +27,9 @@ from .watch import watching
 def general(op: Op, args: tuple, prepared: bool = False) -> Any:
     """Run an operation for a user: check the arguments, interpret, and give tensors back."""
     try:
-        args = check_arguments(op, as_numbers(op, args), prepared)
+        args = check_arguments(op, as_numbers(args), prepared)
     except (AttributeError, TypeError) as error:
-        return foreign(op, args, error)
+        return foreign(op, args, misfit(op, args, error))
     watch = watching.get().run
     result = run(op, args) if watch is None else watch(run, op, args)
     if type(result) is Tensor:
@@ -49,6 +49,16 @@ def foreign(operation: Any, args: tuple, error: Exception | None) -> Any:
     return NotImplemented
 
 
+def misfit(record: Any, args: tuple, error: Exception) -> Exception:
+    """The error to raise: where one was that an argument has no attribute of tensors, the TypeError that names the argument."""
+    unknown = getattr(error, "obj", args) if type(error) is AttributeError else args
+    for name, a in zip(record.params, args, strict=True):
+        is_given = name not in record.defaults or record.defaults[name] is not a
+        if not isinstance(unknown, Value) and is_given and (unknown is a or (type(a) is list and unknown in a)):
+            return TypeError(describe_type(record, name, unknown))
+    return error
+
+
 def pack(op: Op, outputs: list) -> Any:
     """Several outputs as PyTorch returns them: a named tuple where they have names."""
     if op.outputs == ("*",):
@@ -61,11 +71,9 @@ def return_type(op: Op) -> type:
     return named_tuple(name, op.outputs)
 
 
-def as_numbers(op: Op, args: tuple) -> tuple:
-    """NumPy's scalars among the operands as Python's, which promote as numbers do."""
-    return tuple(
-        [a.item() if isinstance(a, generic) and p in op.operands else a for p, a in zip(op.params, args, strict=True)]
-    )
+def as_numbers(args: tuple) -> tuple:
+    """NumPy's scalars as Python's, which promote as numbers do."""
+    return tuple([a.item() if isinstance(a, generic) else a for a in args])
 
 
 def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:
@@ -93,7 +101,7 @@ def check_operand(op: Op, name: str, a: Any, args: tuple) -> None:
     raise TypeError(describe_type(op, name, a))
 
 
-def describe_type(op: Op, name: str, a: Any) -> str:
+def describe_type(op: Any, name: str, a: Any) -> str:
     return (
         f"{op.name}(): argument '{name}' (position {op.params.index(name) + 1}) must be Tensor, not {type(a).__name__}"
     )

@@ -103,7 +103,7 @@ def positions(elements, images, size):
     first = np.arange(images, dtype=np.int32 if images * prod(n + 1 for n in size) < 2**31 else np.int64)
     columns = np.repeat(first, count // max(images, 1))[None]
     for n, along in zip(size, elements, strict=True):
-        columns = (columns[:, None] * (n + 1) + (np.stack(along) + 1)).reshape((-1, count))
+        columns = (columns[:, None] * (n + 1) + (np.stack(along) + 1)).reshape((len(columns) * len(along), count))
     return columns.T.ravel()
 
 
@@ -111,7 +111,7 @@ def products(factors):
     """The weights (samples, k) of all combinations of elements."""
     weights = np.stack(factors[0])
     for along in factors[1:]:
-        weights = (weights[:, None] * np.stack(along)).reshape((-1, weights.shape[1]))
+        weights = (weights[:, None] * np.stack(along)).reshape((len(weights) * len(along), weights.shape[1]))
     return wide(weights.T.ravel())[0]
 
 
