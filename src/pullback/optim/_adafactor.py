@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import finfo, from_numpy
 from .optimizer import Optimizer, check_single, number
 
 
@@ -81,9 +82,7 @@ def size(value: Any) -> float:
 
 
 def precision(param: Any) -> float:
-    from .. import finfo
-
-    return finfo(param.dtype).eps if hasattr(param, "is_leaf") else float(np.finfo(param.dtype).eps)
+    return finfo(from_numpy(param.dtype) if isinstance(param.dtype, np.dtype) else param.dtype).eps
 
 
 def check_options(lr: float, beta2_decay: float, eps: tuple, d: float, weight_decay: float) -> None:
