@@ -138,6 +138,9 @@ def hidden_views(outcome, mine, theirs, ours, others):
     """Gradients, and what operations give without copying, may be views of tensors that nobody sees in PyTorch."""
     if any(is_hidden_view(*pair, ours, others) for pair in hooked(outcome, ours, others)):
         return outcome.difference.aspect in ("hook calls", "hook's gradient", "value", "grad")
+    everything = [(m, others.tensors()[n]) for n, m in ours.tensors().items() if n in others.tensors()]
+    if "backward through the graph a second time" in theirs and not mine:  # the write of a hidden view was freed
+        return any(is_hidden_view(*pair, ours, others) and pair[1]._version for pair in everything)
     words = (
         "was created in no_grad mode",
         "Can't detach views in-place",
@@ -153,7 +156,9 @@ def hidden_views(outcome, mine, theirs, ours, others):
 
 def is_hidden_view(mine, theirs, ours, others):
     """Whether PyTorch's tensor is a view of another one than Pullback's is."""
-    return theirs._is_view() and (bases(mine, ours) != bases(theirs, others) or mine._base.shape != theirs._base.shape)
+    if not theirs._is_view() or bases(mine, ours) != bases(theirs, others):
+        return theirs._is_view()
+    return any(getattr(mine._base, what) != getattr(theirs._base, what) for what in ("shape", "requires_grad"))
 
 
 def hooked(outcome, ours, others):
@@ -176,7 +181,13 @@ def nothing_flows(outcome, mine, theirs, *runs):
     where a tensor is empty."""
     if any(t.numel() == 0 for t in concerned(outcome, runs[1]).values()):
         flags = ("grad's requires_grad", "requires_grad", "is_leaf", "_version", "hook calls", "grad")
-        words = ("does not require grad", "a leaf Variable", "a view of a leaf", "modified by an inplace operation")
+        words = (
+            "does not require grad",
+            "a leaf Variable",
+            "a view of a leaf",
+            "modified by an inplace",
+            "a second time",
+        )
         return outcome.difference.aspect in flags or any(w in mine + theirs for w in words)
     name = outcome.difference.name
     name = name if any(re.match(rf"{name} = torch.autograd.grad", s) for s in outcome.statements) else None

@@ -85,7 +85,7 @@ class Writer:
 
     def __init__(self, rng, run, is_sure):
         self.rng, self.run, self.is_sure, self.count, self.hooks = rng, run, is_sure, 0, 0
-        self.split_names = set()
+        self.split_names, self.made_leaves = set(), set()
         self.names, self.kinds = [], {}
 
     def next(self):
@@ -442,6 +442,7 @@ class Writer:
         kind = self.rng.random()
         if kind < 0.4:
             name = self.tensor(lambda t: is_leaf(t) and not t.requires_grad)
+            self.made_leaves.add(name)
             return f"{name}.requires_grad_()"
         if kind < 0.5:
             return f"{self.tensor()}.requires_grad_(False)"
@@ -457,6 +458,7 @@ class Writer:
 
     def hook(self):
         name = self.tensor(lambda t: (t.requires_grad or self.chance(0.03)) and not self.may_crash(t))
+        fit(not (name in self.made_leaves and self.kinds[name]._is_view()))
         self.hooks += 1
         kind = self.rng.random()
         if kind < 0.5:
@@ -470,7 +472,7 @@ class Writer:
         return f"{self.one(handles)}.remove()"
 
     def may_crash(self, t):
-        """Whether PyTorch 2.13 might crash when a hook is registered: on a view that leads nowhere."""
+        """Whether PyTorch 2.13 might crash when a hook is registered: on a view that leads nowhere, or was made a leaf."""
         return t._is_view() and (is_leaf(t) or not self.is_sure)
 
     def settings(self):
