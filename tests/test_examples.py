@@ -79,6 +79,41 @@ def test_bad_arguments_are_explained(arguments, words, tmp_path):
     assert done.returncode == 2 and words in done.stderr
 
 
+# -- one example a subject: each ends with an error where it does not reach its goal ------------------------------------
+
+SUBJECTS = (
+    "finetune", "char_rnn", "gpt", "gan", "vae", "reinforce", "dqn", "pinn", "neural_ode", "hyper_gradients",
+    "per_sample_gradients", "laplace",
+)  # fmt: skip
+
+
+def reaches_its_goal(name, *arguments, cwd):
+    """Run an example, and look for its progress, its picture, and what it says that it reached."""
+    pytest.importorskip("sklearn")
+    done = run(f"{name}.py", *arguments, "--out", "here", cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^reached .+: [-\d.e+]+ \(goal: at (least|most) ", done.stdout, re.MULTILINE)
+    assert len(re.findall(r"^ +\d+/\d+   ", done.stdout, re.MULTILINE)) >= 8 and "\x1b" not in done.stdout
+    if importlib.util.find_spec("matplotlib"):
+        assert (cwd / "here" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_an_example_reaches_its_goal_in_a_few_seconds(name, tmp_path):
+    reaches_its_goal(name, "--quick", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_other_cells_learn_to_write_too(cell, tmp_path):
+    reaches_its_goal("char_rnn", "--quick", "--cell", cell, cwd=tmp_path)
+
+
+def test_examples_are_short():
+    lengths = {name: len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) for name in SUBJECTS}
+    assert max(lengths.values()) < 150, lengths
+
+
 # -- the same training in both libraries -------------------------------------------------------------------------------
 
 
