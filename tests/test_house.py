@@ -29,6 +29,7 @@ FLOORS = [
         "_C",
         "__config__",
         "accelerator",
+        "amp",
         "backends",
         "compiler",
         "cpu",

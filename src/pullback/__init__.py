@@ -41,8 +41,8 @@ for _public in (Tensor, Size, Generator, device, dtype):  # as which they are sh
     _public.__module__ = __name__
 
 _SUBMODULES = (
-    "__config__", "_C", "_tensor", "_utils", "accelerator", "backends", "compiler", "cpu", "cuda", "distributed",
-    "distributions", "export", "fft", "futures", "hub", "inspect", "jit", "library", "linalg", "mps",
+    "__config__", "_C", "_tensor", "_utils", "accelerator", "amp", "backends", "compiler", "cpu", "cuda",
+    "distributed", "distributions", "export", "fft", "futures", "hub", "inspect", "jit", "library", "linalg", "mps",
     "multiprocessing", "nn", "onnx", "optim", "profiler", "return_types", "serialization", "signal", "special",
     "storage", "testing", "utils", "torch_version", "xpu",
 )  # fmt: skip
@@ -54,7 +54,17 @@ _RUNTIME = (
     "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "set_num_threads",
     "set_warn_always", "use_deterministic_algorithms",
 )  # fmt: skip
+_AUTOCAST = (
+    "autocast", "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache",
+    "get_autocast_cpu_dtype", "get_autocast_dtype", "get_autocast_gpu_dtype", "get_autocast_ipu_dtype",
+    "get_autocast_xla_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled", "is_autocast_enabled",
+    "is_autocast_ipu_enabled", "is_autocast_xla_enabled", "set_autocast_cache_enabled", "set_autocast_cpu_dtype",
+    "set_autocast_cpu_enabled", "set_autocast_dtype", "set_autocast_enabled", "set_autocast_gpu_dtype",
+    "set_autocast_ipu_dtype", "set_autocast_ipu_enabled", "set_autocast_xla_dtype", "set_autocast_xla_enabled",
+)  # fmt: skip
 _LAZY = {
+    **dict.fromkeys(_AUTOCAST, "amp.autocast_mode"),
+    "GradScaler": "amp.grad_scaler",
     **dict.fromkeys(
         ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"), "signal.classic"
     ),

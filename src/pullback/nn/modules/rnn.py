@@ -4,6 +4,7 @@ import math
 import warnings
 from typing import Any
 
+from ...amp.autocast_mode import is_autocast_enabled
 from ...creation import empty, zeros
 from ...tensor import functions
 from .. import init
@@ -134,7 +135,7 @@ class RNNBase(Module):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3):
             raise ValueError(f"{self._get_name()}: Expected input to be 2D or 3D, got {input.dim()}D instead")
-        if input.dtype is not self._flat_weights[0].dtype:
+        if input.dtype is not self._flat_weights[0].dtype and not is_autocast_enabled("cpu"):
             expected = self._flat_weights[0].dtype
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({expected}). Convert input: "

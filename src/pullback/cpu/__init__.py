@@ -1,8 +1,10 @@
 """``torch.cpu``: what scripts ask about the device that there is."""
 
+from importlib import import_module
 from typing import Any
 
-from .devices import CPU, device
+from ..devices import CPU, device
+from ..naming import missing_attribute
 
 
 def is_available() -> bool:
@@ -26,3 +28,9 @@ def set_device(device: device) -> None:
 
 def synchronize(device: Any = None) -> None:
     """Wait for all that was begun: nothing is, for operations are done when their call returns."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        return import_module(f"{__name__}.amp")
+    raise missing_attribute(__name__, name, [*globals(), "amp"])
