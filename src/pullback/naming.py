@@ -63,6 +63,7 @@ def served(functions: Any, module: dict) -> tuple[Callable, Callable]:
     def __getattr__(name: str) -> Any:
         if name in functions:
             found = module[name] = functions[name]
+            found.__module__ = module["__name__"]  # by which it is pickled
             return found
         raise missing_attribute(module["__name__"], name, __dir__())
 

@@ -3,6 +3,8 @@
 An input is a shape (normal numbers), or a function of a random generator; those of floating numbers are differentiated.
 """
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -207,6 +209,13 @@ def test_a_module_is_pytorchs(case, torch):
                 assert not np.any(value) and not np.any(expected)
             else:
                 np.testing.assert_allclose(value, expected, rtol=1e-7, atol=1e-8, err_msg=f"training={training}")
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_a_module_is_pickled(case):
+    module = made(pullback, case)
+    again = pickle.loads(pickle.dumps(module))
+    assert repr(again) == repr(module) and list(again.state_dict()) == list(module.state_dict())
 
 
 def test_the_table_has_every_module(torch):

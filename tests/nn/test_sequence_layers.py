@@ -254,3 +254,16 @@ def test_the_implementation_of_attention_can_be_asked_for(torch):
             assert lib.nn.functional.scaled_dot_product_attention(x, x, x).sum() == 24
         with pytest.raises(AssertionError, match="Backend must be an instance of SDPBackend"), attention.sdpa_kernel(3):
             pass
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"batch_first": True, "bidirectional": True}, {"num_layers": 2, "proj_size": 2}]
+)
+def test_the_shapes_of_first_states_can_be_asked_for(options, torch):
+    found = []
+    for lib in (pb, torch):
+        layer, x = lib.nn.LSTM(4, 3, **options), lib.zeros(5, 2, 4)
+        shapes = layer.get_expected_hidden_size(x, None), layer.get_expected_cell_size(x, None)
+        packed = layer.get_expected_hidden_size(x[0], lib.tensor([2, 1]))
+        found.append((*shapes, packed, layer.permute_hidden((x, x), lib.tensor([1, 0]))[0].shape == x.shape))
+    assert found[0] == found[1]

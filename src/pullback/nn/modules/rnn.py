@@ -198,6 +198,21 @@ class RNNBase(Module):
         output, *ends = function(input, *sizes, hx, self._flat_weights, *settings, *more)
         return output, tuple(ends) if self.mode == "LSTM" else ends[0]
 
+    def permute_hidden(self, hx: Any, permutation: Any) -> Any:
+        """States with their batch in another order; None for the order it has."""
+        return permuted(hx, permutation)
+
+    def get_expected_hidden_size(self, input: Any, batch_sizes: Any) -> tuple:
+        """The shape of the first state for an input, which is packed where there are ``batch_sizes``."""
+        return (self.num_layers * self._directions, self._batch_of(input, batch_sizes), self._outputs)
+
+    def get_expected_cell_size(self, input: Any, batch_sizes: Any) -> tuple:
+        """The shape of an LSTM's first cell state."""
+        return (self.num_layers * self._directions, self._batch_of(input, batch_sizes), self.hidden_size)
+
+    def _batch_of(self, input: Any, batch_sizes: Any) -> int:
+        return int(batch_sizes[0]) if batch_sizes is not None else input.shape[0 if self.batch_first else 1]
+
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
         defaults: dict[str, Any] = {
