@@ -19,7 +19,7 @@ from .tape.modes import modes
 from .tape.promotion import dtype_of
 from .tape.storage import add_versions, apart, version
 from .tape.value import ANY, CARE, GRAD, Tensor, new
-from .tape.views import keep_grad, output_number, renew, settle
+from .tape.views import keep_grad, link, output_number, renew, settle
 
 
 class Size(tuple):
@@ -251,6 +251,8 @@ class Attributes:
         current(self)
         if self._level:
             out = run(TABLE["detach"], (self,))
+            if out._level == self._level and type(out._data) is not ndarray:  # no memory that both could share
+                out = link(self, (TABLE["detach"], (), 0), out)
         else:
             out = new(Tensor)
             out._data, out._flags, out._fn = self._data, 0, None

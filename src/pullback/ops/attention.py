@@ -32,7 +32,7 @@ def check_attention(query, key, value, attn_mask, is_causal):
             "scaled_dot_product_attention: Expected attn_mask dtype to be bool or float or to match query dtype, but got "
             f"attn_mask.dtype: {attn_mask.dtype} and query.dtype: {query.dtype} instead."
         )
-    if is_causal:
+    if is_causal and (query.ndim != 4 or query.shape[-1] != value.shape[-1]):  # PyTorch's fused kernel takes both
         raise RuntimeError(
             "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True; give one of them"
         )
@@ -69,9 +69,9 @@ def attend(query, key, value, attn_mask, dropout_p, is_causal, scale):
     scale = 1 / sqrt(query.shape[-1] or 1) if scale is None else scale
     scores = (query * scale).matmul(key.transpose(-2, -1))
     if is_causal:
-        attn_mask = query.detach().new_ones(tuple(scores.shape[-2:])).tril() != 0
+        scores = masked(scores, query.detach().new_ones(tuple(scores.shape[-2:])).tril() != 0)
     scores = scores if attn_mask is None else masked(scores, attn_mask)
-    found = shares(scores, attn_mask is not None and not is_causal)
+    found = shares(scores, attn_mask is not None)
     if dropout_p > 0:
         step, args, *_ = dropped("scaled_dot_product_attention", found, dropout_p, True, False)
         found = args if step is None else perform(step, *args)

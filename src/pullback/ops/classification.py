@@ -191,6 +191,7 @@ def check_classes(name, input, target, weight):
     floating(name, input)
     if weight is not None:
         check_weight(name, input, weight)
+        no_derivative(name, "weight", weight)
 
 
 def only_class(input, target):
@@ -208,7 +209,6 @@ def check_weight(name, input, weight):
         )
     if weight.dtype is not input.dtype:
         raise RuntimeError(f"{name}: expected scalar type {input.dtype} for weight but found {weight.dtype}")
-    no_derivative(name, "weight", weight)
 
 
 def choose_nll_loss(input, target, weight, size_average, ignore_index, reduce, reduction):

@@ -27,6 +27,14 @@ detach = op(
     batch="elementwise",
     **INTERNAL,
 )
+with_value = op(
+    "with_value(input, value)",
+    "The value, with the derivatives of the input: what the input is after a write that no derivative sees.",
+    vjp={"input": lambda xp, grad: grad},
+    jvp={"input": lambda xp, tangent: tangent},
+    batch="elementwise",
+    **INTERNAL,
+)
 new_zeros = op(
     "new_zeros(input, shape)",
     "Zeros of the input's dtype, in any shape.",

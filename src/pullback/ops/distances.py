@@ -4,10 +4,11 @@ from math import inf
 
 from .checks import FLOATING
 from .checks import dim as checked_dim
+from .creation import with_value
 from .losses import BOTH, HOME, broadcast, given_reduction, reduced
 from .matrix_checks import is_half, need_broadcast
 from .norms import steepest
-from .steps import INTERNAL, fitted, need_tensors
+from .steps import INTERNAL, fitted, need_tensors, perform
 from .systems import batch_matrices
 from .table import COMMON, TABLE, composite, op, overload
 
@@ -32,7 +33,9 @@ def wider(x1, x2):
 
 def directions(x, dim, eps):
     """Vectors along ``dim`` divided by their lengths, which are taken as ``eps`` where they are smaller."""
-    return x / x.norm(2, dim, True).clamp_min(eps)
+    length = x.norm(2, dim, True)
+    taken = length.detach().clamp_min(eps)
+    return x / perform(with_value, length, taken)  # PyTorch's gradient knows nothing of the limit
 
 
 overload(

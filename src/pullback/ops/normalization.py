@@ -7,6 +7,7 @@ those of transforms, compute them from the input.
 """
 
 from ..dtypes import float32
+from .batching import full_batch
 from .steps import INTERNAL, extent, need_tensors, perform
 from .table import TABLE, op, overload
 
@@ -253,18 +254,37 @@ def by_batch(input, running_mean, running_var, weight, bias, momentum, eps):
     layout = channel_layout(tuple(input.shape))
     stats = perform(mean_and_var, input.detach(), layout)
     count = extent(input.shape) / max(input.shape[1], 1)
-    if running_mean is not None:
+    if running_mean is not None and count:
         follow(running_mean, stats[0], momentum, 1)
-    if running_var is not None:
+    if running_var is not None and count:
         follow(running_var, stats[1], momentum, count / (count - 1) if count > 1 else 1)
     return batch_norm_by_batch, (input, stats, layout, eps, weight, bias)
+
+
+def batch_moved(xp, op, args, batched, size):
+    if not batched[0]:
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in place, "
+            "were not batched. Map them too, or normalise by the batch alone, without running statistics."
+        )
+    return xp.call(op, (args[0], full_batch(xp, args[1], batched[1], size), *args[2:]))
+
+
+moved = op(
+    "moved_statistic(running, latest, momentum, factor)",
+    "A running statistic after it moved towards the latest one.",
+    operands=("running", "latest"),
+    batch=batch_moved,
+    samples=lambda t: [((t(3), t(3), 0.1, 1.25), {})],
+    **INTERNAL,
+)
 
 
 def follow(running, latest, momentum, factor):
     """Move a running statistic towards the latest one."""
     running = running.detach()
     latest = latest.reshape(running.shape).to(running.dtype)
-    running.copy_(running * (1 - momentum) + latest * (momentum * factor))
+    running.copy_(perform(moved, running, latest, momentum, factor))
 
 
 overload(

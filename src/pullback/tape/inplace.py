@@ -472,8 +472,15 @@ def snapshot(tensor: Tensor) -> Tensor:
     return copy
 
 
+def is_detached(target: Tensor) -> bool:
+    """Whether a tensor is seen from its base through a ``detach``: where there is no memory that both could share."""
+    return target._view is not None and any(step[0].name == "detach" for step in target._view.chain)
+
+
 def lift(target: Tensor, level: int) -> None:
     """Make a tensor (through its base) one of a higher level, as a value of that level is written into it."""
+    if is_detached(target):  # the value of the higher level is the target's alone
+        target._view = None
     base = target if target._view is None else target._view.base
     base._data, base._level, base._fn, base._flags = snapshot(base), level, None, CARE
     base._tangents = None
@@ -493,8 +500,11 @@ def replace_value(op: Op, target: Tensor, args: tuple, recording: bool, level: i
     if dtype_of(result) is not dtype_of(target._data):
         result = values.cast(result, dtype_of(target._data))
     base = target if target._view is None else target._view.base
-    data = result if base is target else with_region(base._data, target._view.chain, result)
-    base._data = data
+    if base is not target:
+        chain = tuple([step for step in target._view.chain if step[0].name != "detach"])
+        region = with_region(base._data, chain, result)
+        result_in_base = values.with_value(base._data, region) if is_detached(target) else region
+    base._data = result if base is target else result_in_base
     if base._family is not None:
         base._family.note_write()
     if recording and op.diff:

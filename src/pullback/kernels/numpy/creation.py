@@ -4,7 +4,9 @@ import numpy as np
 
 from .registry import KERNELS, kernel
 
-KERNELS.update(zeros_like=np.zeros_like, ones_like=np.ones_like, detach=lambda input: input)
+KERNELS.update(
+    zeros_like=np.zeros_like, ones_like=np.ones_like, detach=lambda input: input, with_value=lambda input, value: value
+)
 
 
 @kernel

@@ -89,3 +89,8 @@ def norm_weight_slope(grad, input, stats, layout, eps):
 
 
 KERNELS.update(dict.fromkeys(("batch_norm_by_batch", "layer_norm_of", "group_norm_of"), normalised))
+
+
+@kernel
+def moved_statistic(running, latest, momentum, factor):
+    return running * (1 - momentum) + latest * (momentum * factor)
