@@ -51,6 +51,8 @@ class Adafactor(Optimizer):
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], options: dict[str, Any]) -> Any:
         lr, step, (least, smallest) = options["lr"], state["step"], options["eps"]
+        if 0 in param.shape:
+            return param
         least = precision(param) if least is None else least
         grad = -grad if options["maximize"] else grad
         rate = min(number(lr), step**-0.5) * max(smallest, size(param))

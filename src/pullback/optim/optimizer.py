@@ -242,15 +242,15 @@ class Optimizer:
         return arrays if data.dtype.kind != "c" else {name: as_real(array) for name, array in arrays.items()}
 
     def _step_tensor(self, param: Any, grad: Any, state: dict, group: dict[str, Any]) -> None:
-        """Update one parameter by operations on tensors."""
-        is_complex = param.is_complex()
+        """Update one parameter by operations on tensors. They see a copy, for what they save must not be written."""
+        is_complex, before = param.is_complex(), param.clone()
         scalars = {name: scalar(state[name]) for name in self._scalars if name in state}
         values = {name: as_real_tensor(value) if is_complex else value for name, value in state.items()}
         values.update(begun(scalars))
         if is_complex:
-            found = as_complex_tensor(self._update(as_real_tensor(param), as_real_tensor(grad), values, group))
+            found = as_complex_tensor(self._update(as_real_tensor(before), as_real_tensor(grad), values, group))
         else:
-            found = self._update(param, grad, values, group)
+            found = self._update(before, grad, values, group)
         for name, value in values.items():
             if name in scalars:
                 state[name] = with_scalar(state[name], value)
