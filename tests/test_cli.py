@@ -306,3 +306,71 @@ def test_doctor_names_versions_threads_and_extras(pullback):
 def test_python_m_pullback_is_the_command(tmp_path):
     done = subprocess.run([sys.executable, "-m", "pullback", "--version"], capture_output=True, text=True)
     assert done.stdout == f"pullback {metadata.version('pullback')}\n"
+
+
+# ---- code that is in no file, processes, notebooks -------------------------------------------------------------------
+
+
+def test_run_takes_code_and_standard_input(tmp_path):
+    code = "import sys, torch\nprint(sys.argv, sys.path[0] == '', __name__, torch.__name__)\n1 / 0"
+    for option, given in ((["-c", code], None), (["-"], code)):
+        found = subprocess.run(
+            [*command(), "run", *option, "--x"], input=given, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert found.stdout == f"{[option[0], '--x']} True __main__ pullback\n" and found.returncode == 1
+        assert found.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+        assert "pullback" not in found.stderr
+
+
+def test_processes_that_a_script_starts_anew_have_pullback_too(pullback):
+    script = """
+        import multiprocessing
+        import torch
+        import torch.multiprocessing as mp
+
+        def work(rank, queue):
+            queue.put((rank, torch.__name__))
+
+        if __name__ == "__main__":
+            for method in ("spawn", "forkserver"):
+                if method in mp.get_all_start_methods():
+                    queue = mp.get_context(method).SimpleQueue()
+                    mp.start_processes(work, (queue,), nprocs=1, start_method=method)
+                    assert queue.get() == (0, "pullback"), method
+    """
+    done = pullback("run", "script.py", files={"script.py": script})
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_script_reads_the_version_of_the_pytorch_whose_words_it_speaks(pullback):
+    script = """
+        import torch
+        from torch.torch_version import TorchVersion
+        assert torch.__version__ == torch.version.__version__ and torch.__version__.startswith("2.13.0+pullback")
+        assert torch.__version__ >= "2.4" and torch.__version__ < (2, 14) and not torch.__version__ > "2.13"
+        assert isinstance(torch.__version__, TorchVersion) and torch.version.cuda is None
+    """
+    done = pullback("run", "script.py", files={"script.py": script})
+    assert done.returncode == 0, done.stderr
+
+
+def test_load_ext_gives_a_notebook_pullback_until_it_is_unloaded(tmp_path):
+    notebook = """
+        import importlib, sys
+
+        class Shell:
+            pass
+
+        extension = importlib.import_module("pullback")  # what %load_ext does
+        own = extension.__version__
+        extension.load_ipython_extension(Shell())
+        extension.load_ipython_extension(Shell())
+        import torch.nn.functional as F
+        import torch
+        assert torch is extension and F is extension.nn.functional
+        extension.unload_ipython_extension(Shell())
+        assert "torch" not in sys.modules and extension.__version__ == own
+    """
+    write(tmp_path, {"notebook.py": notebook})
+    done = subprocess.run([sys.executable, "notebook.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
