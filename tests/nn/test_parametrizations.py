@@ -354,6 +354,12 @@ def test_weights_are_as_in_torch(sentence, torch):
         assert agree(found, expected), f"torch: {expected}\nPullback: {found}"
 
 
+def test_functions_keep_the_names_of_their_modules():
+    importlib.import_module("pullback.nn.utils.weight_norm")
+    importlib.import_module("pullback.nn.utils.spectral_norm")
+    assert callable(pullback.nn.utils.weight_norm) and callable(pullback.nn.utils.spectral_norm)
+
+
 def test_a_copy_loses_its_parametrization_alone():
     layer = pullback.nn.utils.parametrizations.weight_norm(pullback.nn.Linear(2, 1))
     twin = copy.deepcopy(layer)

@@ -7,6 +7,8 @@ from ...naming import missing_attribute as _missing_attribute
 from . import rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
+from .spectral_norm import remove_spectral_norm, spectral_norm
+from .weight_norm import remove_weight_norm, weight_norm
 
 _WHEN_USED = {  # names by the modules that hold them, which are imported when they are asked for
     "fusion": ("fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"),
@@ -15,9 +17,7 @@ _WHEN_USED = {  # names by the modules that hold them, which are imported when t
     "parametrizations": (),
     "parametrize": (),
     "prune": (),
-    "spectral_norm": ("spectral_norm", "remove_spectral_norm"),
     "stateless": (),
-    "weight_norm": ("weight_norm", "remove_weight_norm"),
 }
 _HOLDERS = {**{module: module for module in _WHEN_USED}, **{n: m for m, names in _WHEN_USED.items() for n in names}}
 
@@ -50,6 +50,6 @@ def __getattr__(name: str) -> _Any:
     if name not in _HOLDERS:
         raise _missing_attribute(__name__, name, [*globals(), *_HOLDERS])
     module = _import_module(f"{__name__}.{_HOLDERS[name]}")
-    for each in _WHEN_USED[_HOLDERS[name]]:  # a function of the module's name takes its place
+    for each in _WHEN_USED[_HOLDERS[name]]:
         globals()[each] = getattr(module, each)
     return globals().get(name, module)
