@@ -54,6 +54,10 @@ def standard_normal(shape: Any, like: Any) -> Any:
     return F.normal(F.zeros(shape, dtype=like.dtype), F.ones(shape, dtype=like.dtype))
 
 
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> Any:  # by PyTorch's name and arguments, for libraries
+    return F.normal(F.zeros(shape, dtype=dtype), F.ones(shape, dtype=dtype))
+
+
 def unfilled(like: Any, shape: Any) -> Any:
     """A tensor to be filled at random: a batch where ``like`` is one, so that each of its elements draws for itself."""
     return F.zeros(shape, dtype=like.dtype) + like.detach()

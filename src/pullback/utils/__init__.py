@@ -9,7 +9,7 @@ from . import data
 __all__ = ["data"]
 
 _SUBMODULES = (  # loaded when they are first asked for
-    "benchmark", "checkpoint", "collect_env", "cpp_extension", "hooks", "model_zoo", "safetensors", "tensorboard",
+    "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "hooks", "model_zoo", "safetensors", "tensorboard",
 )  # fmt: skip
 
 
