@@ -50,6 +50,11 @@ WRONG = {
     "complex": lambda lib, x: lib.complex(x, 2),
     "clamp": lambda lib, x: lib.clamp(True, max=x),
     "matmul": lambda lib, x: lib.matmul(x, 3),
+    "addmm": lambda lib, x: lib.addmm(x[:, :2], x[:, :2], x[:, :2], alpha=None),
+    "addmv": lambda lib, x: lib.addmv(x[0, :2], x[:, :2], x[0, :2], beta="2"),
+    "addbmm": lambda lib, x: lib.addbmm(x[:, :2], x[None, :, :2], x[None, :, :2], alpha=1j),
+    "where": lambda lib, x: lib.where(lib.ones(0, 3) > 0, x, 1),
+    "segment_reduce": lambda lib, x: lib.segment_reduce(x[0, 0], "max", lengths=lib.tensor([1])),
 }
 
 

@@ -88,6 +88,7 @@ def batch_masked_select(xp, op, args, batched, size):
 
 def prepare_masked_select(input, mask):
     check_mask("masked_select: expected BoolTensor for mask, but got {}", mask)
+    check_broadcast("masked_select", tuple(input.shape), tuple(mask.shape))
     return input, mask
 
 
@@ -106,7 +107,7 @@ masked_select = op(
         ((t(4), t.bools(3, 1)), {}),
         ((t(), t.bools()), {}),
     ],
-    errors=lambda t: [((t(3), t(3)), {}, RuntimeError)],
+    errors=lambda t: [((t(3), t(3)), {}, RuntimeError), ((t(2, 3), t.bools(0, 3)), {}, RuntimeError)],
 )
 
 

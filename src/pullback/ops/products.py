@@ -5,7 +5,7 @@ broadcasts all dims but the last two. Rules use it and ``mm``; both operands hav
 """
 
 from .batching import logical_ndim, pad_dims
-from .checks import BOOL, FLOATING
+from .checks import BOOL, COMPLEX, FLOATING
 from .steps import INTERNAL, extent, fitted, is_tensor, need_tensors, times
 from .table import BILINEAR, TABLE, op, overload
 
@@ -359,8 +359,21 @@ overload("outer(input, vec2)", OUTER, choose_outer("outer"), out=True, aliases=(
 # Products added to a tensor: beta * input + alpha * product.
 
 
-def check_summand(op_name, input, shape, dtype):
-    """Raise unless what a product is added to broadcasts to it, and has its dtype."""
+def check_factor(op_name, name, factor, dtype):
+    """Raise unless a factor is a number, and a real one where the elements are."""
+    if not isinstance(factor, (bool, int, float, complex)) and not (is_tensor(factor) and not factor.ndim):
+        raise TypeError(f"{op_name}(): argument '{name}' must be Number, not {type(factor).__name__}")
+    if isinstance(factor, complex) and dtype.category < COMPLEX:
+        raise RuntimeError(
+            f"{op_name}: value {name}={factor} cannot be converted to {dtype}, the dtype of the operands"
+        )
+
+
+def check_summand(op_name, input, shape, dtype, beta, alpha):
+    """Raise unless what a product is added to broadcasts to it and has its dtype, and the factors are numbers."""
+    if not type(beta) is type(alpha) is int:
+        check_factor(op_name, "beta", beta, dtype)
+        check_factor(op_name, "alpha", alpha, dtype)
     if not is_tensor(input):
         raise TypeError(f"{op_name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     given = tuple(input.shape)
@@ -380,19 +393,19 @@ def prepare_addmm(input, mat1, mat2, beta, alpha):
         need_matrices("addmm", 2, mat1=mat1, mat2=mat2)
         same_dtype("addmm", mat1, mat2)
         multipliable("addmm", mat1.shape, mat2.shape)
-    check_summand("addmm", input, (mat1.shape[0], mat2.shape[1]), mat1.dtype)
+    check_summand("addmm", input, (mat1.shape[0], mat2.shape[1]), mat1.dtype, beta, alpha)
     return input, mat1, mat2, beta, alpha
 
 
 def prepare_addmv(input, mat, vec, beta, alpha):
     check_mv("addmv", mat, vec)
-    check_summand("addmv", input, (mat.shape[0],), mat.dtype)
+    check_summand("addmv", input, (mat.shape[0],), mat.dtype, beta, alpha)
     return input, mat, vec, beta, alpha
 
 
 def prepare_addr(input, vec1, vec2, beta, alpha):
     need_matrices("addr", 1, vec1=vec1, vec2=vec2)
-    check_summand("addr", input, (vec1.shape[0], vec2.shape[0]), input.dtype)
+    check_summand("addr", input, (vec1.shape[0], vec2.shape[0]), input.dtype, beta, alpha)
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if isinstance(factor, float) and max(x.dtype.category for x in (input, vec1, vec2)) < FLOATING:
             raise RuntimeError(
@@ -403,13 +416,13 @@ def prepare_addr(input, vec1, vec2, beta, alpha):
 
 def prepare_baddbmm(input, batch1, batch2, beta, alpha):
     check_bmm("baddbmm", batch1, batch2)
-    check_summand("baddbmm", input, (*batch1.shape[:2], batch2.shape[2]), batch1.dtype)
+    check_summand("baddbmm", input, (*batch1.shape[:2], batch2.shape[2]), batch1.dtype, beta, alpha)
     return input, batch1, batch2, beta, alpha
 
 
 def prepare_addbmm(input, batch1, batch2, beta, alpha):
     check_bmm("addbmm", batch1, batch2)
-    check_summand("addbmm", input, (batch1.shape[1], batch2.shape[2]), batch1.dtype)
+    check_summand("addbmm", input, (batch1.shape[1], batch2.shape[2]), batch1.dtype, beta, alpha)
     return input, batch1, batch2, beta, alpha
 
 

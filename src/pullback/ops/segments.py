@@ -38,7 +38,7 @@ def prepare_segments(data, reduce, lengths, indices, offsets, axis, unsafe, init
     given = lengths if offsets is None else offsets
     if given.dtype.category != INTEGER:
         raise NotImplementedError(f'"segment_reduce" not implemented for lengths or offsets of {given.dtype}')
-    if given.ndim != axis + 1:
+    if given.ndim != axis + 1 or not data.ndim:
         raise RuntimeError(
             f"{name}: Expected axis to be the last dimension of lengths or offsets but got {axis}, and their shape is "
             f"{list(given.shape)}"

@@ -108,10 +108,10 @@ def describe_type(op: Any, name: str, a: Any) -> str:
 
 
 def broadcast_check(op: Op, args: tuple) -> None:
-    """Raise PyTorch's error where the operands' shapes do not broadcast."""
+    """Raise PyTorch's error where the shapes of operands, conditions and masks do not broadcast."""
     shape: tuple = ()
-    for name, a in zip(op.params, args, strict=True):
-        if name in op.operands and isinstance(a, Tensor):
+    for a in args:
+        if isinstance(a, Tensor):
             shape = broadcast(op, shape, tuple(a.shape))  # type: ignore[attr-defined]
 
 
