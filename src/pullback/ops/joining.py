@@ -457,18 +457,26 @@ overload(
 
 def blocks(xp, input, other):
     """``input[i] * other[j]`` at ``i * len(other) + j``, in every dimension."""
-    ndim = max(input.ndim, other.ndim, 1)  # as vectors, numbers take part in promotion
+    ndim = max(input.ndim, other.ndim)
     a, b = ((1,) * (ndim - x.ndim) + tuple(x.shape) for x in (input, other))
     left = xp.reshape(input, tuple(n for size in a for n in (size, 1)))
     right = xp.reshape(other, tuple(n for size in b for n in (1, size)))
     return xp.reshape(left * right, tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
+def as_vectors(input, other):
+    """A zero-dim operand beside one with dims as a vector, by which its dtype counts as much in promotion."""
+    if bool(input.ndim) == bool(other.ndim):
+        return input, other
+    return (input, other.reshape((1,))) if input.ndim else (input.reshape((1,)), other)
+
+
 kron = composite(
     "kron(input, other)",
     "The Kronecker product: each element of ``input`` replaced by that element times ``other``.",
-    blocks,  # which promote
-    operands=("input", "other"),
+    blocks,
+    types=COMMON,
+    prepare=as_vectors,
     out=True,
     node="UnsafeViewBackward0",
     samples=lambda t: [
