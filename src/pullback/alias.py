@@ -17,7 +17,6 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-import pullback
 from pullback import version
 from pullback.naming import missing_attribute, missing_module
 from pullback.torch_version import TorchVersion
@@ -49,7 +48,7 @@ def install() -> None:
     sys.meta_path.insert(0, importer)
     importer.teach_modules()
     importer.teach_processes()
-    version.__version__ = pullback.__version__ = TorchVersion(f"{version.API}+pullback{version.PACKAGE}")
+    show_version(TorchVersion(f"{version.API}+pullback{version.PACKAGE}"))
 
 
 def uninstall() -> None:
@@ -58,7 +57,11 @@ def uninstall() -> None:
         importer = _installed.pop()
         sys.meta_path.remove(importer)
         importer.undo()
-        version.__version__ = pullback.__version__ = version.PACKAGE
+        show_version(version.PACKAGE)
+
+
+def show_version(shown: str) -> None:
+    version.__version__ = sys.modules["pullback"].__version__ = shown  # type: ignore[attr-defined]
 
 
 def load_ipython_extension(shell: Any) -> None:
