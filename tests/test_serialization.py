@@ -589,3 +589,10 @@ def test_models_and_optimizers_are_pickled_and_copied():
         assert shown(dict(copied.state_dict())) == shown(dict(model.state_dict()))
         assert its_optimizer.param_groups[0]["params"][0] is copied.layer.weight
         assert shown(its_optimizer.state_dict()) == shown(optimizer.state_dict())
+
+
+def test_parts_of_mapped_files_become_tensors(tmp_path):
+    (tmp_path / "bytes").write_bytes(bytes(range(8)))
+    part = P.UntypedStorage.from_file(tmp_path / "bytes", False, 8)[4:8]
+    assert part.nbytes() == 4 and part.tolist() == [4, 5, 6, 7]
+    assert P.asarray(part, dtype=P.uint8).view(P.int16).tolist() == [0x0504, 0x0706]

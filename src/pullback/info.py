@@ -112,7 +112,28 @@ class UntypedStorage:
         return self._flat(self.dtype).tolist()
 
     def __getitem__(self, index: Any) -> Any:
-        return self._flat(self.dtype)[index].tolist()
+        """One byte, or the part of a slice, which shares the memory."""
+        found = self._flat(self.dtype)[index]
+        if not isinstance(index, slice):
+            return found.tolist()
+        part = object.__new__(UntypedStorage)
+        part._owner = found
+        return part
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return self._flat(self.dtype).__array_interface__
+
+    def untyped(self) -> "UntypedStorage":
+        """The storage itself."""
+        return self
+
+    _untyped = untyped  # as programs for old versions ask
+
+    @classmethod
+    def from_file(cls, filename: Any, shared: bool = False, nbytes: int = 0) -> "UntypedStorage":
+        """The bytes of a file, mapped into memory; where it is not ``shared``, writes do not reach the file."""
+        return cls(np.memmap(filename, np.uint8, "r+" if shared else "c", shape=(nbytes,)).view(np.ndarray))
 
     def __iter__(self) -> Any:
         return iter(self.tolist())
