@@ -19,19 +19,15 @@ def density_ratio(m, n, log_derivative):
     ``log_derivative(i, j)`` are those of its logarithm. (The recurrence of the complete Bell polynomials, in two variables.)
     """
     known = cache(log_derivative)
-
-    @cache
-    def ratio(i, j):
-        if not i and not j:
-            return 1
+    ratios = {(0, 0): 1}  # in a table, for a function that calls itself is a cycle, and keeps its arrays
+    for i, j in [(i, j) for i in range(m + 1) for j in range(n + 1) if i or j]:
         down = (i - 1, j) if i else (0, j - 1)  # one derivative is of the logarithm: the others are shared out
-        return sum(
-            comb(down[0], k) * comb(down[1], h) * known(down[0] - k + (i > 0), down[1] - h + (i == 0)) * ratio(k, h)
+        ratios[i, j] = sum(
+            comb(down[0], k) * comb(down[1], h) * known(down[0] - k + (i > 0), down[1] - h + (i == 0)) * ratios[k, h]
             for k in range(down[0] + 1)
             for h in range(down[1] + 1)
         )
-
-    return ratio(m, n)
+    return ratios[m, n]
 
 
 def gamma_log_derivative(polygamma, log_x, a):
