@@ -24,7 +24,17 @@ FAMILIES = re.compile(
 )
 QUARTIC = {"zeta", "zeta_slope", "igamma", "igammac", "igamma_slope", "gamma_density"}  # in both arguments
 LONG = {"beta_slope", "_dirichlet_grad"}  # quartic too, with twenty seconds for an order of twelve
-EXPONENTIAL = {"index_reduce", "scatter_reduce"}  # products: what the rule leaves out for a zero is another product
+# Products, for what the rule leaves out for a zero is another product; and positions in a grid, each derivative by which is a
+# slope along every dim.
+EXPONENTIAL = {
+    "index_reduce",
+    "scatter_reduce",
+    "grid_gather",
+    "grid_slope",
+    "grid_scatter",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
+}
 
 
 def curve_of(problem, order):
