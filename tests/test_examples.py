@@ -63,7 +63,9 @@ def test_an_interruption_leaves_nothing_half_written(tmp_path):
         "--out",
         "here",
     ]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not hear it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heard}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
         assert any("epoch" in line for line in process.stdout), process.stderr.read()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)

@@ -225,7 +225,7 @@ def inplace_method(op: Op) -> Callable:
         target, number, *others, _ = op.params
         signature = signature.replace(", *", ", last=None, *")
         old = ", ".join([target, *others, "last", number])
-        body = f"    if last is not None:\n        warn_user('{name}', op)\n        return write(op, ({old}))\n" + body
+        body = f"    if last is not None:\n        warn('{name}', op)\n        return write(op, ({old}))\n" + body
     method = define(name, f"def {name}{signature}:\n{body}", scope)
     method.__doc__ = f"In-place form of :func:`{op.name}`. {op.doc}"
     method.__module__ = "pullback"

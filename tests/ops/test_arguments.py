@@ -88,3 +88,8 @@ def test_a_grid_without_points_samples_nothing(torch):
     images, grid = np.ones((1, 2, 3, 4, 2)), np.ones((1, 0, 3, 2, 3))
     sample = lambda lib, x, g: lib.nn.functional.grid_sample(x, g, align_corners=False)
     agree_beside(torch, sample, [images, grid], nodes=False)
+
+
+def test_nan_to_num_takes_a_zero_dim_tensor_for_a_number(torch):
+    call = lambda lib, x: lib.nan_to_num(x, lib.tensor(3))
+    agree_beside(torch, call, [np.array([1.0, np.nan])], nodes=False)

@@ -280,7 +280,8 @@ def test_no_process_is_left_behind(how, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     workers = [int(pid) for pid in process.stdout.readline().split()]
-    assert len(workers) == 2 and all(is_alive(pid) for pid in workers)
+    assert len(workers) == 2
+    assert how == "exception" or all(map(is_alive, workers))  # there the script goes on to its end
     time.sleep(0.3)
     if how == "SIGINT":
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them

@@ -14,7 +14,6 @@ from operator import index
 from ..source import warn_user
 from .batching import full_batch
 from .checks import FLOATING, flag
-from .shape import trailing
 from .steps import INTERNAL, need_tensors
 from .table import LINEAR, TABLE, op, overload
 
@@ -304,7 +303,7 @@ op(
     "The places (N, ..., n) to which affine maps ``theta``, (N, n, n + 1), take those of images of a size (N, C, ...).",
     vjp={"theta": lambda xp, grad, size, align_corners: xp.affine_grid_sum(grad, align_corners)},
     jvp=LINEAR,
-    batch=trailing,
+    batch=lambda xp, op, args, batched, size: batch_maps(xp, op, args, size),
     operands=("theta",),
     prepare=prepare_affine,
     method=False,
@@ -324,7 +323,7 @@ op(
     "The transpose of :func:`affine_grid_generator`: sums of places' cotangents, times what the maps took.",
     vjp={
         "cotangent": lambda xp, grad, align_corners, cotangent_shape: xp.affine_grid_generator(
-            grad, (1, 1, *cotangent_shape[1:-1]), align_corners
+            grad, (cotangent_shape[0], 1, *cotangent_shape[1:-1]), align_corners
         )
     },
     jvp=LINEAR,
@@ -333,6 +332,14 @@ op(
     samples=lambda t: [((t(2, 2, 3, 2), False), {}), ((t(1, 2, 3, 2, 3), True), {})],
     **INTERNAL,
 )
+
+
+def batch_maps(xp, op, args, size):
+    """A batch of maps is more maps."""
+    theta, (n, *extents), align_corners = args
+    folded = xp.reshape(theta, (size * n, *theta.shape[2:]))
+    result = xp.call(op, (folded, (size * n, *extents), align_corners))
+    return xp.reshape(result, (size, n, *result.shape[1:]))
 
 
 def batch_sum(xp, op, args, size):

@@ -3,9 +3,10 @@
 try:
     from tensorboardX import FileWriter, RecordWriter, SummaryWriter
 except ImportError as error:
-    raise ImportError(
+    raise ModuleNotFoundError(
         "torch.utils.tensorboard needs the package tensorboardX, which writes TensorBoard's files without PyTorch: "
-        "pip install tensorboardX"
+        "pip install tensorboardX",
+        name="tensorboardX",
     ) from error
 
 __all__ = ["FileWriter", "RecordWriter", "SummaryWriter"]
