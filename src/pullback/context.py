@@ -84,9 +84,13 @@ class Setting:
             self.variable.set(held.outer)
 
     def hold(self, held: Held | None) -> None:
-        if held is not None and held.value != self.default:
+        if held is not None and self.matters(held.value):
             self.live.add(ref(held, self.live.discard))
         self.variable.set(held)
+
+    def matters(self, value: Any) -> bool:
+        """Whether a value is one that must be asked for."""
+        return value != self.default
 
 
 class Block:

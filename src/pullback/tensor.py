@@ -116,8 +116,7 @@ def not_a_tensor(overload: Overload, given: Any) -> TypeError:
 def choose(overload: Overload, args: tuple) -> Any:
     if overload.params[0] == "input" and not isinstance(args[0], Tensor):
         return tape_record.foreign(overload, args, not_a_tensor(overload, args[0]))
-    if any(isinstance(a, generic) for a in args):
-        args = tape_record.as_numbers(args)
+    args = tape_record.as_numbers(args)
     try:
         op, args, *in_place = overload.choose(*args)
     except (AttributeError, TypeError) as error:

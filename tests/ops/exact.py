@@ -156,10 +156,6 @@ def sign(x):
     return x / abs(x) if x else mp.mpf(0)
 
 
-def erfinv(x):
-    return mp.erfinv(x)
-
-
 def remainder(x, y):
     return x - y * mp.floor(x / y)
 
@@ -220,7 +216,7 @@ FUNCTIONS = {
     "round": rounded, "frac": lambda x: x - truncated(x), "floor_divide": lambda x, y: mp.floor(x / y),
     "remainder": remainder, "fmod": fmod, "maximum": max, "minimum": min, "fmax": max, "fmin": min, "clamp": clamp,
     "clamp_min": lambda x, low: clamp(x, low), "clamp_max": lambda x, high: clamp(x, None, high), "nan_to_num": identity,
-    "erf": mp.erf, "erfc": mp.erfc, "erfinv": erfinv, "lgamma": lambda x: mp.re(mp.loggamma(x)), "digamma": mp.digamma,
+    "erf": mp.erf, "erfc": mp.erfc, "erfinv": mp.erfinv, "lgamma": lambda x: mp.re(mp.loggamma(x)), "digamma": mp.digamma,
     "polygamma": polygamma, "xlogy": xlogy, "logaddexp": logaddexp, "logaddexp2": lambda x, y: logaddexp(x, y, 2),
     "logit": logit, "sinc": lambda x: mp.sincpi(x),
 }  # fmt: skip
@@ -246,12 +242,6 @@ def reduction(ufunc):
 def mean(input, dim=None, keepdim=False, dtype=None):
     total = reduction(np.add)(input, dim, keepdim)
     return total * np.size(total) / mp.mpf(input.size)
-
-
-def variance(input, dim, keepdim, correction):
-    centred = input - mean(input, dim, True)
-    total = reduction(np.add)(centred * centred, dim, keepdim)
-    return total / (mp.mpf(input.size) / np.size(total) - correction)
 
 
 def norm(input, p, dim, keepdim, dtype=None):

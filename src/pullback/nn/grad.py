@@ -7,6 +7,17 @@ from ..func import vjp
 from . import functional as F
 
 
+def pulled_back(linear: Any, size: Any, dtype: Any, cotangent: Any) -> Any:
+    """The gradient of a linear function by its argument, of which only shape and dtype matter."""
+    return vjp(linear, zeros(tuple(size), dtype=dtype))[1](cotangent)[0]
+
+
+def named(function: Any, name: str, doc: str) -> Any:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
 def by_input(spatial: int, name: str) -> Any:
     convolution = getattr(F, f"conv{spatial}d")
 
@@ -20,12 +31,9 @@ def by_input(spatial: int, name: str) -> Any:
         groups: int = 1,
     ) -> Any:
         options = (stride, padding, dilation, groups)
-        _, pull = vjp(lambda x: convolution(x, weight, None, *options), zeros(tuple(input_size), dtype=weight.dtype))
-        return pull(grad_output)[0]
+        return pulled_back(lambda x: convolution(x, weight, None, *options), input_size, weight.dtype, grad_output)
 
-    gradient.__name__ = gradient.__qualname__ = name
-    gradient.__doc__ = f"The gradient of ``conv{spatial}d`` by its input, of shape ``input_size``."
-    return gradient
+    return named(gradient, name, f"The gradient of ``conv{spatial}d`` by its input, of shape ``input_size``.")
 
 
 def by_weight(spatial: int, name: str) -> Any:
@@ -41,12 +49,9 @@ def by_weight(spatial: int, name: str) -> Any:
         groups: int = 1,
     ) -> Any:
         options = (stride, padding, dilation, groups)
-        _, pull = vjp(lambda w: convolution(input, w, None, *options), zeros(tuple(weight_size), dtype=input.dtype))
-        return pull(grad_output)[0]
+        return pulled_back(lambda w: convolution(input, w, None, *options), weight_size, input.dtype, grad_output)
 
-    gradient.__name__ = gradient.__qualname__ = name
-    gradient.__doc__ = f"The gradient of ``conv{spatial}d`` by its weight, of shape ``weight_size``."
-    return gradient
+    return named(gradient, name, f"The gradient of ``conv{spatial}d`` by its weight, of shape ``weight_size``.")
 
 
 conv1d_input, conv2d_input, conv3d_input = (by_input(n, f"conv{n}d_input") for n in (1, 2, 3))

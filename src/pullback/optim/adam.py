@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, check_at_least_zero, check_betas, check_rate, decayed
+from .optimizer import Optimizer, check_moments, decayed
 
 
 class Adam(Optimizer):
@@ -39,10 +39,7 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_rate(lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
+        check_moments(lr, eps, betas, weight_decay)
         super().__init__(
             params,
             dict(

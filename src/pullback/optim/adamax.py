@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, check_at_least_zero, check_betas, check_rate, decayed
+from .optimizer import Optimizer, check_moments, decayed
 
 
 class Adamax(Optimizer):
@@ -34,10 +34,7 @@ class Adamax(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        check_rate(lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
+        check_moments(lr, eps, betas, weight_decay)
         super().__init__(
             params,
             dict(

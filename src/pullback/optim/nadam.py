@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .adam import moments
-from .optimizer import Optimizer, check_at_least_zero, check_betas, check_rate, decayed
+from .optimizer import Optimizer, check_at_least_zero, check_moments, decayed
 
 
 class NAdam(Optimizer):
@@ -41,10 +41,7 @@ class NAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_rate(lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
+        check_moments(lr, eps, betas, weight_decay)
         check_at_least_zero("momentum_decay value", momentum_decay)
         super().__init__(
             params,

@@ -515,6 +515,14 @@ def check_betas(betas: Any) -> None:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
 
+def check_moments(lr: Any, eps: Any, betas: Any, weight_decay: Any) -> None:
+    """Raise PyTorch's errors for the options that Adam and its kin share."""
+    check_rate(lr)
+    check_at_least_zero("epsilon value", eps)
+    check_betas(betas)
+    check_at_least_zero("weight_decay value", weight_decay)
+
+
 def check_implementation(options: dict[str, Any]) -> None:
     """Raise PyTorch's errors for options of implementations that exclude each other."""
     if options.get("fused") and options.get("differentiable"):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .adam import moments
-from .optimizer import Optimizer, check_at_least_zero, check_betas, check_rate, decayed
+from .optimizer import Optimizer, check_moments, decayed
 
 
 class RAdam(Optimizer):
@@ -37,10 +37,7 @@ class RAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        check_rate(lr)
-        check_at_least_zero("epsilon value", eps)
-        check_betas(betas)
-        check_at_least_zero("weight_decay value", weight_decay)
+        check_moments(lr, eps, betas, weight_decay)
         super().__init__(
             params,
             dict(

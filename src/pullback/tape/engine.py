@@ -526,13 +526,13 @@ def addition(leaf: Any, grad: Any, create: bool, owned: bool, holders: int) -> t
         fits = grad.flags.c_contiguous if like.flags.c_contiguous else grad.strides == like.strides
         keep = mine and grad.flags.writeable and (fits or not grad_layout.get())
         return setattr, leaf, "_grad", wrap(grad if keep else laid_out(grad, like))
-    if getrefcount(held) > few.keepers:  # not the tensor alone: perhaps a node saved it
-        mark_written(held, "gradient accumulation", NOWHERE)
     if grad.shape != held.shape and not is_expandable(grad.shape, held.shape):
         raise RuntimeError(
             f"a leaf's .grad has shape {list(held.shape)}, which must match the size of its gradient, {list(grad.shape)}: "
             "set .grad to None first"
         )
+    if getrefcount(held) > few.keepers:  # not the tensor alone: perhaps a node saved it
+        mark_written(held, "gradient accumulation", NOWHERE)
     return add, held, grad, held
 
 

@@ -72,8 +72,11 @@ def return_type(op: Op) -> type:
 
 
 def as_numbers(args: tuple) -> tuple:
-    """NumPy's scalars as Python's, which promote as numbers do."""
-    return tuple([a.item() if isinstance(a, generic) else a for a in args])
+    """NumPy's scalars as Python's, which promote as numbers do; the arguments as they are where there is none."""
+    for a in args:
+        if isinstance(a, generic):
+            return tuple([b.item() if isinstance(b, generic) else b for b in args])
+    return args
 
 
 def check_arguments(op: Op, args: tuple, prepared: bool = False) -> tuple:

@@ -9,12 +9,11 @@ while no layer is on.
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from weakref import ref
 
 from numpy import asarray, ndarray
 from numpy import vdot as public_vdot
 
-from ..context import Block, Held, Setting
+from ..context import Block, Setting
 from ..interpreters import Value, run
 from .value import closing
 
@@ -54,10 +53,8 @@ def own_pull(work: Any, node: Any, grad: Any, saved: Any, edges: Any) -> Any:
 class Watching(Setting):
     """The layers of each thread and task; those that look at operations need the general path."""
 
-    def hold(self, held: Held | None) -> None:
-        if held is not None and (held.value.run is not None or held.value.compute is not run):
-            closing.add(ref(held, closing.discard))
-        self.variable.set(held)
+    def matters(self, value: Watch) -> bool:
+        return value.run is not None or value.compute is not run
 
 
 watching = Watching("watching", Watch({}), closing)

@@ -5,9 +5,9 @@ from functools import cache, partial
 from math import factorial, pi, sqrt
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
 
 from .kinds import defined_for, enter
+from .polynomials import polyval
 from .special import exact_product, in_double, scipy_function
 
 ROOTS = 5.0  # up to which SciPy's functions compute with the zeros themselves, and from which with a phase

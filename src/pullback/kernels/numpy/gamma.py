@@ -4,9 +4,9 @@ from functools import cache
 from math import factorial, inf, log, pi
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
 
 from .kinds import defined_for, dtype_of
+from .polynomials import polyval
 from .special import beyond_single, half_line, in_double, scipy_function
 
 

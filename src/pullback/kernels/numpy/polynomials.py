@@ -50,3 +50,8 @@ for kind in "tuvw":
 for name, family in {"hermite_polynomial_h": "h", "hermite_polynomial_he": "he", "laguerre_polynomial_l": "l",
                      "legendre_polynomial_p": "p"}.items():  # fmt: skip
     enter(name, partial(recurrent, family=family), "f")
+
+
+def polyval(x, coefficients):
+    """The polynomial of these coefficients, from the lowest; NumPy's module of polynomials is imported by the first call."""
+    return np.polynomial.polynomial.polyval(x, coefficients)

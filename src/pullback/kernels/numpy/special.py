@@ -6,6 +6,7 @@ from math import factorial, inf, log, perm, pi, sqrt
 import numpy as np
 
 from .kinds import defined_for, dtype_of
+from .polynomials import polyval
 
 
 @cache
@@ -288,7 +289,7 @@ def sinc_of_order(input, order, unit):
     for n in range(1, order + 1):
         value = (unit ** (n - 1) * (-1) ** (n // 2) * sines[n % 2] - n * value) / far
     coefficients = [taylor_of_sinc(k, order) for k in range(2 * (order + 1) + 20)]
-    series = unit**order * np.polynomial.polynomial.polyval(near, coefficients)
+    series = unit**order * polyval(near, coefficients)
     return np.asarray(np.where(is_near, series, value), input.dtype)
 
 

@@ -249,44 +249,37 @@ class HingeEmbeddingLoss(TargetLoss):
         self._keep(margin=margin)
 
 
-class CosineEmbeddingLoss(OptionedLoss):
-    """``1 - cos`` of the angle between two inputs' rows where the target is 1, ``max(0, cos - margin)`` where it is -1."""
+class PairLoss(OptionedLoss):
+    """What the losses of two inputs, a target and a margin share."""
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self._keep(margin=margin)
+
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        """The loss of two inputs and a target."""
+        return self._of(input1, input2, target)
+
+
+class CosineEmbeddingLoss(PairLoss):
+    """``1 - cos`` of the angle between two inputs' rows where the target is 1, ``max(0, cos - margin)`` where it is -1.
+
+    Inputs are (N, D) and targets (N,), or one of each.
+    """
 
     function = "cosine_embedding_loss"
 
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self._keep(margin=margin)
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
-        """Inputs (N, D) and targets (N,), or one of each."""
-        return self._of(input1, input2, target)
-
-
-class MarginRankingLoss(OptionedLoss):
-    """``max(0, margin - target * (input1 - input2))``, of targets 1 and -1."""
+class MarginRankingLoss(PairLoss):
+    """``max(0, margin - target * (input1 - input2))``, of scores and targets (1 and -1) of one shape."""
 
     function = "margin_ranking_loss"
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self._keep(margin=margin)
-
-    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
-        """Two scores and a target of one shape."""
-        return self._of(input1, input2, target)
 
 
 class TripletMarginLoss(OptionedLoss):
