@@ -1,5 +1,7 @@
 """Loaders with worker processes: order and seeds as in PyTorch, failures that are told, and nobody left behind."""
 
+import contextlib
+import gc
 import os
 import random
 import signal
@@ -165,6 +167,17 @@ def test_a_dead_worker_is_an_error_at_once(happens, message):
     with pytest.raises(RuntimeError, match=rf"DataLoader worker \(pid.*{message}"):
         list(data.DataLoader(At(2, happens), num_workers=2))
     assert time.monotonic() - begun < 4 and not active_children()
+
+
+def test_workers_end_with_their_failed_pass_without_a_collection_of_garbage():
+    before = set(active_children())
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            list(data.DataLoader(At(2, lambda i: int("x")), num_workers=2))
+        assert set(active_children()) <= before
+    finally:
+        gc.enable()
 
 
 def test_a_slow_worker_runs_into_the_timeout():

@@ -64,14 +64,16 @@ class Failure:
 
     def reraise(self) -> None:
         """Raise an exception of the same type, whose message shows the worker's traceback."""
+        raise self.made_anew()  # a local name for it would keep its frames, and so the loader, until a collection of garbage
+
+    def made_anew(self) -> Exception:
         message = f"Caught {self.name} {self.where}.\nOriginal {self.text}"
         if self.kind is KeyError:
             message = KeyErrorMessage(message)
         try:
-            error = self.kind(message)
+            return self.kind(message)
         except Exception:  # a type that is made of something else than a message
-            error = RuntimeError(message)
-        raise error
+            return RuntimeError(message)
 
 
 def picklable(kind: type) -> type:
